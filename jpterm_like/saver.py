@@ -75,6 +75,8 @@ ANCESTORS: Final = 21
 they are about. All of these records count."""
 EARLIER: Final = 22
 """The version that the plain file held at an earlier save. Only in a client's journal."""
+SENT: Final = 23
+"""A version that servers may have got and not stored. All of these records count. Only in a client's journal."""
 STORED_SITES: Final = 1000
 """Up to this many sites the stored version is noted at each write: some kilobytes."""
 BROUGHT_MAX: Final = 4
@@ -129,6 +131,8 @@ class RestoredPad:
     """See ANCESTORS."""
     earlier: tuple[Version, ...] = ()
     """See EARLIER; the oldest first."""
+    sent: Version = field(default_factory=Version)
+    """See SENT."""
     unread: tuple[Unread, ...] = ()
     """See UNREAD."""
     saved_apart: bool = False
@@ -147,7 +151,7 @@ class RestoredPad:
         pad.stored = self.stored
         pad.mark_saved(self.saved)
         pad.identity, pad.ancestors, pad.earlier = self.identity, self.ancestors, self.earlier
-        pad.unread = self.unread
+        pad.unread, pad.sent = self.unread, self.sent
         return pad
 
 
@@ -347,6 +351,8 @@ class _Rebuilding:
                     kept.ancestors = add_ancestor(kept.ancestors, note, reached)
             elif kind == EARLIER:
                 kept.earlier = remember_save(kept.earlier, Version.decode(payload))
+            elif kind == SENT:
+                kept.sent = kept.sent.merge(Version.decode(payload))
             elif kind == UNREAD and len(payload) > 1:
                 self._keep_unread(record)
             elif kind != SITE:
@@ -482,7 +488,7 @@ def _replace_log(store: Store, cut: int, kept: RestoredPad) -> None:
     records += [_versions_record(AWAITED, kept.awaited)] if kept.awaited else []
     records += [_versions_record(HELD, kept.held)] if kept.held else []
     records.append(Record(STEPS, buffer.take_steps(whole=True)))
-    records += _notes(kept.identity, kept.ancestors, kept.earlier)
+    records += _notes(kept.identity, kept.ancestors, kept.earlier, kept.sent)
     records += kept.carried
 
     def verify(read: Sequence[Record]) -> bool:
@@ -495,12 +501,14 @@ def _replace_log(store: Store, cut: int, kept: RestoredPad) -> None:
 
 
 def _notes(
-    identity: Identity | None, ancestors: Sequence[Ancestor], earlier: Sequence[Version]
+    identity: Identity | None, ancestors: Sequence[Ancestor], earlier: Sequence[Version], sent: Version
 ) -> list[Record]:
-    """Return the records on identities, ancestors and earlier saves."""
+    """Return the records on identities, ancestors, earlier saves and what was sent."""
     records = [] if identity is None else [Record(IDENTITY, identity.encode())]
     if ancestors:
         records.append(Record(ANCESTORS, _packed(note.encode() for note in ancestors)))
+    if sent:
+        records.append(Record(SENT, sent.encode()))
     return records + [Record(EARLIER, version.encode()) for version in earlier]
 
 
@@ -586,6 +594,7 @@ class Saver:
         self._identity = pad.identity if self._begun else None
         self._ancestors = pad.ancestors if self._begun else ()
         self._earlier = pad.earlier if self._begun else ()
+        self._sent = pad.sent if self._begun else Version()
         self._unread = len(pad.unread) if self._begun else 0
 
     @property
@@ -669,11 +678,18 @@ class Saver:
             held = (*held, *more)
             records.append(_versions_record(HELD, held))
         identity, ancestors, earlier = self._pad.identity, self._pad.ancestors, self._pad.earlier
-        if identity is not self._identity or ancestors is not self._ancestors or earlier is not self._earlier:
+        sent = self._pad.sent
+        if (
+            identity is not self._identity
+            or ancestors is not self._ancestors
+            or earlier is not self._earlier
+            or sent is not self._sent
+        ):
             records += _notes(
                 identity if identity is not self._identity else None,
                 [note for note in ancestors if not any(note is known for known in self._ancestors)],
                 [version for version in earlier if version not in self._earlier],
+                sent if sent is not self._sent else Version(),
             )
         rest = sys.maxsize if limit_bytes is None else limit_bytes
         while rest > 0 and (data := self._cursor.take(RECORD_BYTES)) is not None:
@@ -721,7 +737,7 @@ class Saver:
         self._unnoted_brought = []
         self._awaited = awaited
         self._held = held
-        self._identity, self._ancestors, self._earlier = identity, ancestors, earlier
+        self._identity, self._ancestors, self._earlier, self._sent = identity, ancestors, earlier, sent
         self._saved = saved
         self._stored = noted
         self.written = self._cursor.version
@@ -776,6 +792,7 @@ class Saver:
             identity=pad.identity,
             ancestors=pad.ancestors,
             earlier=pad.earlier,
+            sent=pad.sent,
         )
         _replace_log(self.store, self.store.cut(), kept)
         self._genesis, self._again, self._begun = b"", None, True
@@ -785,6 +802,7 @@ class Saver:
         self._unnoted_brought = []
         self._awaited, self._held = self.awaited, self.held
         self._identity, self._ancestors, self._earlier = pad.identity, pad.ancestors, pad.earlier
+        self._sent = pad.sent
         self._stored, self._saved = pad.stored, pad.saved
         self._cursor = pad.cursor(version)
         self.written = version
@@ -807,7 +825,7 @@ class Saver:
         records += [Record(SITE, site.to_bytes(8, "big")) for site in sorted(sites)]
         records += [Record(STORED, version.encode()), Record(SAVED, pad.saved.encode())]
         records.append(Record(STEPS, pad.buffer.take_steps(whole=True)))
-        records += _notes(pad.identity, pad.ancestors, pad.earlier)
+        records += _notes(pad.identity, pad.ancestors, pad.earlier, pad.sent)
         self.store.write_blob(REDUCED, _packed(bytes([kind]) + payload for kind, payload in records))
         self.store.clear()
 

@@ -280,7 +280,7 @@ class Joining(Discarding):
             pad,
             channel,
             self._stored_before,
-            self._sent,
+            self.pad.sent,
             ours,
             sets_aside=sets_aside,
             former=former,
@@ -306,7 +306,7 @@ class Joining(Discarding):
         note = migration.bring_in()
         if note is not None:
             self._link.send_ancestor(migration.channel, note)
-            self._sent = self._sent.merge(self.pad.buffer.version)
+            self.pad.sent = self.pad.sent.merge(self.pad.buffer.version)
         migration.request = self._connection.next_request()
         self._link.ask(wire.Merged(migration.channel, migration.request))
         self._connection.wake()
@@ -354,7 +354,6 @@ class Joining(Discarding):
 
     def _replace_pad(self, pad: Pad, patch: Patch, saver: Saver | None = None) -> None:
         """Switch to another pad; with a saver that one keeps it, and the present journal stays as it is."""
-        self._sent = Version()
         old, self.pad = self.pad, pad
         old.on_patch.clear()
         old.on_news.clear()

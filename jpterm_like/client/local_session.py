@@ -120,7 +120,6 @@ class LocalSession:
         self._document = b""
         self._wish: Literal["send", "begin"] | None = None
         self._stored_before, self._had_before = pad.stored, pad.buffer.version
-        self._sent = Version()
         """The version that was sent on earlier connections: others may have it, whether stored or not."""
         self._unreported: list[Notice] = []  # for the first listener
         self._lasting: set[Topic] = set()
@@ -308,7 +307,7 @@ class LocalSession:
         link = self._link
         channel = None if link is None else link.channels.get(self._connection.channel)
         if channel is None or channel.pad is not self.pad:
-            return self._sent.merge(self.pad.stored)
+            return self.pad.sent.merge(self.pad.stored)
         return channel.cursor.version
 
     @property

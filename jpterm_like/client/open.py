@@ -227,11 +227,18 @@ def _bring_together(kept: RestoredPad, others: list[RestoredPad], name: str) -> 
             for note in other.ancestors:
                 kept.ancestors = add_ancestor(kept.ancestors, note, whole.version)
             kept.unread += tuple(it for it in other.unread if it not in kept.unread)
+            kept.sent = kept.sent.merge(other.sent)
         else:
             from jpterm_like.textdiff.merge import merge
 
             base = common_text(
-                theirs, other.ancestors, other.stored, other.saved, other.earlier, whole, kept.ancestors
+                theirs,
+                other.ancestors,
+                other.stored.merge(other.sent),
+                other.saved,
+                other.earlier,
+                whole,
+                kept.ancestors,
             )
             for start, end, text in merge(base, theirs.text, whole.text).splices:
                 whole.replace(start, end, text, clock.wall())

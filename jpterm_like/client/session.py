@@ -115,8 +115,10 @@ class Session(Joining):
 
     def _on_lost(self, link: Link) -> None:
         channel = link.channels.get(self._connection.channel)
-        if channel is not None and channel.pad is self.pad:
-            self._sent = self._sent.merge(channel.cursor.version)
+        if channel is not None and channel.pad is self.pad and not channel.cursor.version <= self.pad.stored:
+            # If the server loses it, others may have brought it into the next history, also after this opening.
+            self.pad.sent = self.pad.sent.merge(channel.cursor.version)
+            self._write_journal()
         self._migration = None
 
     async def _handle(self, event: events.Event) -> None:

@@ -77,6 +77,8 @@ class Pad:
         """Notes about text of other histories that was brought in here."""
         self.earlier: tuple[Version, ...] = ()
         """Client: the versions in the plain file at earlier saves."""
+        self.sent = Version()
+        """Client: what servers may have got on connections that are over, and not stored."""
         self.unread: tuple[Unread, ...] = ()
         """Operations in unknown formats, kept and passed on as they came; only grows."""
         self._progress = Progress(0, self.stored, self.saved, 0, 0)

@@ -92,6 +92,8 @@ def main() -> None:
         write_once(folder / "operations", changes)
     if not (folder / "notes").exists():
         make_notes(folder / "notes", chance)
+    if not (folder / "sent").exists():
+        make_sent(folder / "sent", random.Random(f"{SEED} sent"))
     if not (folder / "place").exists():
         make_place(folder / "place", random.Random(f"{SEED} place"))
     write_once(folder / "config.toml", CONFIG.encode())
@@ -253,6 +255,22 @@ def make_notes(folder: Path, chance: random.Random) -> None:
         "blobs": {blob: content.hex() for blob, content in blobs.items()},
     }
     write_once(folder / "notes.json", dumped(found).encode())
+
+
+def make_sent(folder: Path, chance: random.Random) -> None:
+    """A journal of work that was sent and not stored."""
+    pad = Pad(TextBuffer.genesis(TEXT, author="ann", site=chance.randrange(1, 2**64)))
+    with tempfile.TemporaryDirectory() as temporary:
+        store = FolderStorage(Path(temporary)).open(NAMES[1])
+        saver = Saver(pad, store, Version(), genesis=TEXT.encode())
+        saver.begin()
+        pad.replace(0, 0, "sent ", 1_790_000_000.0)
+        pad.sent = pad.buffer.version
+        saver.write()
+        store.close()
+        shutil.copytree(temporary, folder / "store", ignore=shutil.ignore_patterns("lock"))
+    found = {"text": pad.buffer.text, "sent": pad.sent.encode().hex()}
+    write_once(folder / "sent.json", dumped(found).encode())
 
 
 def make_place(folder: Path, chance: random.Random) -> None:

@@ -250,3 +250,35 @@ def test_what_is_appended_to_a_store_without_a_name_is_refused_at_the_flush(tmp_
         with pytest.raises(StorageError):
             store.close()
         storage.close()
+
+
+@pytest.mark.parametrize("closes", [False, True], ids=["the editor goes on", "the editor is closed"])
+def test_a_word_that_was_erased_stays_erased_if_its_server_never_stored_it(
+    tmp_path: Path, closes: bool
+) -> None:
+    """A full disk stored nothing of it, somebody else had got it, and the server begins a new history. That I had sent the word was known
+    in memory alone: when the editor was closed and opened again, the other's copy of it counted as theirs."""
+
+    async def tale(scene: Losing) -> None:
+        bob = Peer("bob", scene.network, Disk(random.Random(2)))
+        await bob.start()
+        assert bob.session is not None
+        await bob.session.synced()
+        scene.disk.full = True
+        await scene.write("a word that is sent and never stored\n", stored=False)
+        await asyncio.sleep(3)
+        assert bob.session.text.startswith("a word")
+        await scene.host.die(scene.network, power=True)
+        scene.ann.replace(0, len("a word that is sent and never stored\n"), "")
+        if closes:
+            await scene.peer.close()
+        scene.disk.drive.put(None)
+        scene.disk.heal()
+        scene.file.write_text("Title\nof another program\n")  # so it begins with another text
+        scene.host.start()
+        await scene.settle(bob)
+        if closes:
+            await scene.peer.start()
+        assert await scene.settle(scene.peer, bob) == "before Title\nof another program\n"
+
+    story(tmp_path, tale, Disk(random.Random(1)))
