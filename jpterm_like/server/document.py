@@ -637,6 +637,13 @@ class Document:
             self.saver.store.write_blob("base", base)
             self._noted = base
 
+    def note_base_of_others(self) -> None:
+        """As `note_base`, for a base that others wrote: what was announced before does not say any more what the file may hold."""
+        self.note_base()
+        store = self.saver.store
+        if store.read_blob(PENDING_WRITE):
+            store.write_blob(PENDING_WRITE, b"")
+
     @property
     def _has_base(self) -> bool:
         """Whether there is a file, or was one that was read or written. The note of a base says so to the next opening."""
@@ -920,7 +927,7 @@ class Document:
             if self.saver.write():
                 self.on_written()
             await asyncio.to_thread(store.sync)
-            await asyncio.to_thread(self.note_base)
+            await asyncio.to_thread(self.note_base_of_others)
         except StorageError:
             # The server says that nothing is stored. Without the new base the next start merges the same change again, and
             # `merge` applies once what both sides have.

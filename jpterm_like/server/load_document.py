@@ -83,7 +83,7 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
         unreadable = nothing_written(problem)
     if plain is not None and next_raw and plain.raw == next_raw:
         base = known_by(charsets, next_raw)
-    elif plain is not None and announced is not None:
+    elif plain is not None and announced is not None and plain.raw != announced.raw:
         # The write may have happened and its note not, and other programs may have gone on from what was written.
         written = known_by(charsets, announced.raw)
         base = written if closest([base or UNKNOWN, written], plain.text) is written else base
@@ -286,7 +286,7 @@ def _continue(
         with contextlib.suppress(StorageError):
             saver.write()
             store.sync()
-            document.note_base()
+            document.note_base_of_others()
     return document
 
 
