@@ -291,6 +291,10 @@ class Joining(Discarding):
 
         assert self._link is not None
         if migration.sets_aside:
+            if migration.former and self.unsent:
+                # Typed meanwhile: it belongs to the former document, which the next connection follows with it.
+                self._connection.end("moved", f"{self.title} is another document now.", retry_after_s=0)
+                return
             self._finish_migration(migration)
             return
         if self._link.channels[migration.channel].role == "view":

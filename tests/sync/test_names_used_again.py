@@ -89,6 +89,35 @@ def test_words_of_who_was_away_do_not_come_into_a_new_file(tmp_path: Path) -> No
     story(tmp_path, tale)
 
 
+def test_words_that_are_typed_while_the_new_file_is_opened_go_to_the_former_one(tmp_path: Path) -> None:
+    """Nothing was unsent when the server said that it has another document now; then a key came, and stayed in a journal of a text
+    that is opened under no name."""
+
+    async def tale(scene: Renaming) -> None:
+        await scene.settle(*scene.people.values())
+        await scene.ann.close()
+        scene.network.part("bob")
+        await goes(scene)
+        await scene.restart()
+        scene.file.write_text("anew\n")
+        begin, typed = scene.bob._begin_migration, 0
+
+        def begin_and_type(*, sets_aside: bool, former: str) -> None:
+            nonlocal typed
+            begin(sets_aside=sets_aside, former=former)
+            if not typed:
+                scene.bob.replace(0, 0, "typed ")
+            typed += 1
+
+        scene.bob._begin_migration = begin_and_type  # type: ignore[method-assign,assignment]
+        scene.network.cut("bob")
+        scene.network.join("bob")
+        assert await scene.settle(scene.people["bob"]) == "typed Title\n"
+        assert typed == 1 and scene.bob.path == FORMER
+
+    story(tmp_path, tale)
+
+
 def test_a_file_that_was_deleted_while_nobody_looked_is_found_missing_by_an_opening(tmp_path: Path) -> None:
     """So a later file of the name is another document; the first one who opens it is told what became of the former."""
 
