@@ -12,8 +12,8 @@ from jpterm_like.tui.text import query as query_module
 from jpterm_like.tui.text import search as module
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.layout import TextLayout
-from jpterm_like.tui.text.query import BadPattern, Query, check_template, expand
-from jpterm_like.tui.text.search import Match, Matches
+from jpterm_like.tui.text.query import BadPattern, BoundedPattern, Query, check_template, expand
+from jpterm_like.tui.text.search import PATTERN_CHUNK, Match, Matches
 
 QUERIES = [
     Query("ab"),
@@ -260,3 +260,23 @@ def test_a_step_in_a_long_line_looks_at_a_stretch(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(query_module.BoundedPattern, "in_stretch", counted)
     matches.follow(patch)
     assert sum(read) < 5_000
+
+
+def test_a_pattern_is_looked_for_in_shorter_steps_than_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may read on for each place where it begins: `a.*?b` stopped the keyboard for 75 ms at a time in 300,000 characters."""
+    read: list[int] = []
+    in_line = BoundedPattern.in_line
+
+    def counted(self: BoundedPattern, text: str, start: int = 0, end: int | None = None) -> object:
+        read.append((len(text) if end is None else end) - start)
+        return in_line(self, text, start, end)
+
+    monkeypatch.setattr(BoundedPattern, "in_line", counted)
+    for text in ("a word " * 40_000, "a word\n" * 40_000):
+        matches = Matches(TextLayout(TextBuffer.genesis(text)), Query("a.*?b", regex=True))
+        for step in range(5):
+            read.clear()
+            assert matches.count() and sum(read) <= PATTERN_CHUNK + query_module.REACH + 10, step
+        read.clear()
+        assert next(matches.seek(len(text) // 2, forward=False)) is None
+        assert sum(read) <= PATTERN_CHUNK + query_module.REACH + 10
