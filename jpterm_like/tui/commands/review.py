@@ -492,10 +492,11 @@ class Reviewing:
         return shown, line
 
     def _keys(self, review: Review) -> tuple[tuple[str, str, str], ...]:
+        close = self._editor.keymap.key_label("deselect", "esc")
         if self.card is None or not self.card.has_focus:
             key = self._editor.keymap.key_label("review")
-            return ((key, "goes to this card", "to this card"), ("esc", "closes it", "closes it"))
-        esc, help, next = ("esc", "later", "later"), ("?", "keys", "keys"), ("↑↓", "next", "")
+            return ((key, "goes to this card", "to this card"), (close, "closes it", "closes it"))
+        esc, help, next = (close, "later", "later"), ("?", "keys", "keys"), ("↑↓", "next", "")
         if review.is_done:
             return (("z", "undo", "undo"), next, ("enter", "close", "close"), help)
         keep, more = ("K", "keep the rest", "rest"), ("a", "keep all of theirs", "theirs")
