@@ -6,6 +6,7 @@ caret; `Editing.at_carets` runs them at one after the other, as the field `caret
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from jpterm_like.tui.commands.editing import Editing
@@ -139,30 +140,35 @@ def do_add_all_matches(editor: Editing) -> None:
         return
     taken = {cursor.selection for cursor in (editor.cursor, *editor.extras)}
     here = end
-    while (
-        len(editor.extras) + 1 < CARETS_MAX and (found := _find_next(editor, wanted, here, taken)) is not None
-    ):
-        extra = Cursor(editor.text_layout)
-        extra.put(found + len(wanted), found)
-        editor.extras.append(extra)
-        here = found + len(wanted)
-        taken.add((found, here))
+    for found in _occurrences(editor, wanted, end):
+        if len(editor.extras) + 1 >= CARETS_MAX:
+            break
+        selection = (found, found + len(wanted))
+        # An occurrence that overlaps the one before it is none; after the end of the text they begin anew.
+        if here - len(wanted) < found < here:
+            continue
+        here = selection[1]
+        if selection not in taken:
+            extra = Cursor(editor.text_layout)
+            extra.put(here, found)
+            editor.extras.append(extra)
     editor.say(f"{len(editor.extras) + 1:,} carets.")
     editor.finish()
 
 
 def _find_next(editor: Editing, wanted: str, offset: int, taken: set[tuple[int, int]]) -> int | None:
     """The next occurrence that is not selected yet, from an offset on and then from the start."""
+    found = _occurrences(editor, wanted, offset)
+    return next((start for start in found if (start, start + len(wanted)) not in taken), None)
+
+
+def _occurrences(editor: Editing, wanted: str, offset: int) -> Iterator[int]:
+    """Where a text occurs, from an offset on and then from the start."""
     size = len(editor.session.buffer)
     for low, high in ((offset, size), (0, min(size, offset + len(wanted) - 1))):
-        at_offset = low
-        while at_offset < high:
-            piece = editor.session.buffer.slice(at_offset, min(high, at_offset + PIECE + len(wanted)))
+        for start in range(low, high, PIECE):
+            piece = editor.session.buffer.slice(start, min(high, start + PIECE + len(wanted) - 1))
             at = piece.find(wanted)
             while at >= 0:
-                found = at_offset + at
-                if (found, found + len(wanted)) not in taken:
-                    return found
+                yield start + at
                 at = piece.find(wanted, at + 1)
-            at_offset += PIECE
-    return None
