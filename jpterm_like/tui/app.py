@@ -235,16 +235,12 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         return [*target.ancestors_with_self] * 2
 
     def _can_take_keys(self) -> bool:
-        if self._current is not None and self._current.search.is_seeking:
+        editor = self.focused if isinstance(self.focused, Editor) else self._current
+        if editor is None:
+            return self.screen.is_mounted
+        if editor.search.is_seeking or (editor.spelling is not None and editor.spelling.is_asking):
             return False
-        if (
-            self._current is not None
-            and self._current.spelling is not None
-            and self._current.spelling.is_asking
-        ):
-            return False
-        bar = self._current and self._current.search.bar
-        card = self._current and self._current.reviewing.card
+        bar, card = editor.search.bar, editor.reviewing.card
         return (
             self.screen.is_mounted and (bar is None or bar.is_mounted) and (card is None or card.is_mounted)
         )
@@ -387,6 +383,8 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         screen = self.screen_of_texts
         assert isinstance(screen, PaintedScreen)
         screen.painter.cover(screen is not self.screen)
+        if isinstance(self.screen, PaintedScreen):
+            self.screen.painter.cover(False)
         self.refresh(layout=True)
 
     def use_mouse(self, on: bool) -> None:
