@@ -34,6 +34,8 @@ GOALS: Final = {
     "undo that": None,
     "restore to a time": 80.0,
     "text at a time, p95": 40.0,
+    "look back by a sitting, p95": 40.0,
+    "look back anywhere, p95": None,
     "blame, whole": 30.0,
     "blame, a screen": 1.0,
     "overlaps of 200 places": None,
@@ -94,6 +96,7 @@ def _ms(work: Callable[[], object], times: int = 5) -> list[float]:
 
 def _measured(folder: Path) -> dict[str, float]:
     from crdt import TextBuffer, Version
+    from jpterm_like.history.timeline import Timeline
     from jpterm_like.sync.inspection import runs_around
     from tests.bench import traces
 
@@ -128,6 +131,17 @@ def _measured(folder: Path) -> dict[str, float]:
     median("changes, one author", lambda: buffer.changes(before, full))
     at_times = [_ms(lambda: buffer.at(buffer.version_at(rng.choice(times))), 1)[0] for _ in range(60)]
     result["text at a time, p95"] = sorted(at_times)[57]
+    past = TextBuffer.decode(data, site=12)
+    timeline = Timeline(past, past.site)
+    stops = [timeline.now]
+    for _ in range(40):
+        stops.append(timeline.previous_stop(stops[-1]))
+    steps = [_ms(lambda place=it: past.restore(timeline.version(place)), 1)[0] for it in stops[1:]]
+    result["look back by a sitting, p95"] = sorted(steps)[37]
+    assert past.text == buffer.at(timeline.version(stops[-1]))
+    jumps = [timeline.place_in(rng.randrange(100), 100) for _ in range(40)]
+    steps = [_ms(lambda place=it: past.restore(timeline.version(place)), 1)[0] for it in jumps]
+    result["look back anywhere, p95"] = sorted(steps)[37]
     median("version at a time", lambda: buffer.version_at(times[len(times) // 2]))
     assert buffer.version_at(times[40]) == versions[40]
     median("activity in 110 buckets", lambda: buffer.activity(times[0], now, 110))
