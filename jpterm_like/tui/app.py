@@ -235,6 +235,9 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         return [*target.ancestors_with_self] * 2
 
     def _can_take_keys(self) -> bool:
+        is_covered = self.screen is not self.screen_of_texts
+        if is_covered and isinstance(self.screen, PaintedScreen) and self.focused is None:
+            return False  # the editor on it gets the keyboard in a moment
         editor = self.focused if isinstance(self.focused, Editor) else self._current
         if editor is None:
             return self.screen.is_mounted

@@ -13,7 +13,7 @@ from jpterm_like.client.events import Reset
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.past.past_screen import PastScreen
 from tests.tui.desk import Desk
-from tests.tui.terminal import Terminal, terminal, until
+from tests.tui.terminal import Terminal, keys_done, terminal, until
 
 T = 1_700_000_000.0
 FILE = "# The master\n\n"
@@ -69,7 +69,7 @@ class Look:
 
     async def press(self, *keys: str) -> None:
         await self._pilot.press(*keys)
-        await self._pilot.pause()
+        await keys_done(self.app, self._pilot)
         await self._pilot.pause()
 
     async def until_it_shows(self, words: str) -> None:
