@@ -74,7 +74,6 @@ class Editing:
     _bulk_done: Callable[[int], None]
     _typing: ExitStack | None = None
     """One undo step for what is typed at several carets without a break."""
-    _all: Sequence[Cursor] = ()
     _edits: list[TrackedOffset]
     _edit_visited = 0
 
@@ -358,17 +357,17 @@ class Editing:
     def at_each(self, cursors: Iterable[Cursor], does: Callable[[Cursor], object]) -> None:
         """Do something with each caret as the current one, as one undo step."""
         first = self.cursor
-        self._all = [first, *self.extras]
         self.serves_each = True
         try:
             with self.session.one_step():
                 for cursor in cursors:
                     self.cursor = cursor
+                    cursor.follow()
                     does(cursor)
         finally:
             self.serves_each = False
             self.cursor = first
-            self._all = ()
+            self.follow_carets()
         self.merge_carets()
         self.finish()
 
@@ -384,12 +383,11 @@ class Editing:
         return had_others
 
     def follow_carets(self) -> None:
-        """Update all carets after a change of the text."""
-        if not self.extras and not self._all:
-            self.cursor.follow()
-            return
-        for cursor in self._all or (self.cursor, *self.extras):
-            cursor.follow()
+        """Update all carets after a change of the text; while a command is done at each, only that one: the others when it is their turn."""
+        self.cursor.follow()
+        if not self.serves_each:
+            for cursor in self.extras:
+                cursor.follow()
 
     def merge_carets(self) -> None:
         """Make one caret of those in the same place or with overlapping selections."""
