@@ -61,6 +61,8 @@ class Overlap(NamedTuple):
     first: Anchor
     last: Anchor
     """The place in any version: from the character of the common text before it to the one after it."""
+    now: str
+    """The text there with the work of both."""
 
 
 class _Edit(NamedTuple):
@@ -162,16 +164,16 @@ def find_overlaps(
     if not groups:
         return []
     _locate(groups, runs, before, now)
-    merged_text = ""
+    merged_text = text_at(sites, runs, merged)
     targets = {site.index for group in groups for site, _, _ in group.characters}
     raises = {True: Raises(sites, theirs, merged, targets), False: Raises(sites, mine, merged, targets)}
     found: list[Overlap] = []
     for group in groups:
         was = base[group.low : group.high]
         texts = group.text_of(base, True), group.text_of(base, False)
+        merged_there = merged_text[group.now_start : group.now_end]
         if group.only_adjoins():
-            merged_text = merged_text or text_at(sites, runs, merged)
-            read = words_of(merged_text[group.now_start : group.now_end])
+            read = words_of(merged_there)
             if read <= words_of(was) | words_of(texts[0]) | words_of(texts[1]):
                 continue
         found.append(
@@ -185,6 +187,7 @@ def find_overlaps(
                 _operations(group, False, raises[False]),
                 group.first,
                 group.last,
+                merged_there,
             )
         )
     return found

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final, Literal
 from crdt import Patch, TextBuffer, Version
 from jpterm_like import clock
 from jpterm_like.access.addresses import follow_rename
+from jpterm_like.client.catching_up import CatchingUp
 from jpterm_like.client.connection import RETRY_MOST_S
-from jpterm_like.client.discarding import Discarding
 from jpterm_like.client.events import Notice, PeopleChanged, Reset, Status, StatusChanged
 from jpterm_like.client.journal import held_of, unused_slot
 from jpterm_like.client.topics import OF_SERVER
@@ -32,7 +32,7 @@ log = logging.getLogger("jpterm_like.client.joining")
 KEPT_HERE: Final = "What you wrote last did not reach the others: it is kept on this machine, and sent when you may write here again."
 
 
-class Joining(Discarding):
+class Joining(CatchingUp):
     """How a session joins the document that its server has."""
 
     def _on_server_known(self) -> None:
@@ -212,6 +212,7 @@ class Joining(Discarding):
             merging=merging,
             document=documents[0] if documents else b"",
             is_unsure=self._only_history_tells and not joining,
+            hears_first=not joining,
         )
         return number
 
@@ -247,6 +248,10 @@ class Joining(Discarding):
         if not self.ready:
             self.ready = True
             self._write_journal()
+        if self._link is not None and (opened := self._link.channels.get(channel)) is not None:
+            self._hear(opened)
+            opened.release()
+            self._connection.wake()
         self._caught_up.set()
         self._connection.set_status(Status("connected"))
         self._notify(StatusChanged())
@@ -359,6 +364,8 @@ class Joining(Discarding):
     def _replace_pad(self, pad: Pad, patch: Patch, saver: Saver | None = None) -> None:
         """Switch to another pad; with a saver that one keeps it, and the present journal stays as it is."""
         old, self.pad = self.pad, pad
+        if old.buffer.lineage != pad.buffer.lineage:
+            self._forget_visit()
         old.on_patch.clear()
         old.on_news.clear()
         self._seen_stored, self._seen_saved, self._seen_people = pad.stored, pad.saved, pad.presences.end

@@ -17,6 +17,7 @@ from typing import Final
 from crdt import Version
 from jpterm_like import clock
 from jpterm_like.client.hub_store import history
+from jpterm_like.client.last_visit import BYTES_MAX, VISIT, LastVisit, encode_visit, is_of_newer
 from jpterm_like.errors import JptermError
 from jpterm_like.saver import REDUCED, ReadOnlySaver, RestoredPad, Saver, rebuild_reduced, restore
 from jpterm_like.storage.base import Storage, StorageError, Store, StoreBusy, StoreLost
@@ -219,6 +220,15 @@ class Journal:
         if not store.newer:
             with contextlib.suppress(StorageError):
                 await asyncio.to_thread(store.write_blob, DISCARDING, b"")
+
+    def note_visit(self, visit: LastVisit) -> None:
+        """Note what the user has seen, and has still to review. Blocks; what cannot be noted is left out."""
+        data = encode_visit(visit)
+        with contextlib.suppress(StorageError):
+            if not (
+                self.store.newer or len(data) > BYTES_MAX or is_of_newer(self.store.read_blob(VISIT) or b"")
+            ):
+                self.store.write_blob(VISIT, data)
 
     def turn_to(self, pad: Pad) -> None:
         """Keep another pad, of another history, in the same store from now on; `replace` or `write` writes it."""

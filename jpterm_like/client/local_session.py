@@ -17,7 +17,6 @@ from jpterm_like import clock
 from jpterm_like.access.addresses import Address, is_hub_file
 from jpterm_like.client.connection import ServerConnection
 from jpterm_like.client.events import (
-    ApartChanged,
     Changed,
     Event,
     Notice,
@@ -29,6 +28,7 @@ from jpterm_like.client.events import (
     Topic,
 )
 from jpterm_like.client.journal import Journal
+from jpterm_like.client.last_visit import LastVisit
 from jpterm_like.errors import JptermError
 from jpterm_like.files.encoding import Form
 from jpterm_like.history.apart import Apart
@@ -145,6 +145,14 @@ class LocalSession:
         """The version after a merge of another history: it has other people's words under my name, so it is not discarded."""
         self.apart: Apart | None = None
         """What others and I did without hearing of each other, until the user has reviewed it; `ApartChanged` tells of it."""
+        self._visit: LastVisit | None = None
+        """What is noted beside the journal."""
+        self._visit_before: LastVisit | None = None
+        """What was noted when this opening began, until the server has been heard."""
+        self._is_keyed = False
+        """Whether there was a key that is not noted yet: an edit, or a move of the caret."""
+        self._parted_at: float | None = None
+        """When the connection was lost; seconds since 1970."""
         self._attach(pad)
 
     # ------------------------------------------------------------------ the text
@@ -227,12 +235,6 @@ class LocalSession:
     def break_undo(self) -> None:
         """Let the next edit begin a new step of undo."""
         self.pad.buffer.break_undo()
-
-    def review_done(self) -> None:
-        """Note that the user has reviewed what happened while the sides were apart."""
-        if self.apart is not None:
-            self.apart = None
-            self._notify(ApartChanged())
 
     @property
     def _saved_before(self) -> Version:
@@ -324,6 +326,7 @@ class LocalSession:
     def show_caret(self, caret: int, mark: int | None) -> None:
         """Show my caret to the others; `mark` is the other end of a selection. Both are offsets in the present text."""
         if self._put_caret(caret, mark):
+            self._is_keyed = True
             self._show_caret()
 
     def hide_caret(self) -> None:
@@ -416,6 +419,8 @@ class LocalSession:
         self._write_journal()
 
     def _report_patch(self, patch: Patch, origin: object) -> None:
+        if origin is None:
+            self._is_keyed = True
         if patch:
             self._notify(Changed(patch, mine=origin is None))
 

@@ -12,6 +12,7 @@ from crdt import TextBuffer, Version
 from jpterm_like import clock
 from jpterm_like.access.addresses import Address, is_hub_file, parse_address
 from jpterm_like.client.journal import chosen_ms, free_slot, held_journals, take_back_discards
+from jpterm_like.client.last_visit import latest_visit
 from jpterm_like.client.session import Session
 from jpterm_like.errors import JptermError
 from jpterm_like.files.ephemeral import is_in_memory
@@ -142,6 +143,8 @@ def _session_on(
         keeps=not is_substitute() and (address.file is None or not is_in_memory(address.file)),
     )
     session.damage = [*kept.damage, *store.damage, *remarks]
+    if known:
+        session.remember_visit(latest_visit([store, *(other for other, _ in left_behind)], buffer.version))
     return session
 
 

@@ -12,6 +12,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from crdt import Patch, TextBuffer
+from jpterm_like import clock
 from jpterm_like.background import restart_on_failure
 from jpterm_like.client.connection import CLOSE_S
 from jpterm_like.client.events import Notice, Said, Status, StatusChanged
@@ -60,6 +61,7 @@ class Session(Joining):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        await self._note_key()
         await self._journal.close(reduces=self._keeps and await asyncio.to_thread(self._is_all_at_my_hub))
         if not self._keeps and self.saved and not self.unsent:
             with contextlib.suppress(StorageError):
@@ -93,6 +95,7 @@ class Session(Joining):
                 self._on_news()
             self._show_caret()
             self._check()
+            await self._note_key()
             with contextlib.suppress(StorageError):
                 await self._journal.fold_if_long()
 
@@ -115,6 +118,10 @@ class Session(Joining):
 
     def _on_lost(self, link: Link) -> None:
         channel = link.channels.get(self._connection.channel)
+        if channel is not None and channel.pad is self.pad:
+            self._sent = self._sent.merge(channel.cursor.version)
+            if self._caught_up.is_set():
+                self._parted_at = clock.wall()
         if channel is not None and channel.pad is self.pad and not channel.cursor.version <= self.pad.stored:
             # If the server loses it, others may have brought it into the next history, also after this opening.
             self.pad.sent = self.pad.sent.merge(channel.cursor.version)

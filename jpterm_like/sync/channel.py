@@ -59,6 +59,14 @@ class Channel:
         """Client: what the server had at the opening, until we have it."""
         self.again = 0
         """Client: how many operations the server is sent although it had them at the opening."""
+        self.theirs = Version()
+        """Client: what the server had at the opening."""
+        self.hears_first = False
+        """Client: what the server had is compared with mine when it has come."""
+        self.holds = False
+        """Client: nothing of mine is sent before that."""
+        self.has_heard = False
+        """Client: text has come since the opening."""
         self.lacked = 0
         """Client: how many operations of that we lacked then."""
         self.had = 0
@@ -104,6 +112,8 @@ class Channel:
 
     def _news_of_client(self, now: float) -> list[bytes]:
         frames: list[bytes] = []
+        if self.holds:
+            return frames
         data = self.cursor.take(wire.CHANGES_BYTES_MAX)
         if data is not None and self.role == "edit":
             frames.append(self.frames.frame(_changes, self.number, data))
@@ -160,6 +170,10 @@ class Channel:
                     self.frames.shared = shared
             self._advance(end)
         return frames
+
+    def release(self) -> None:
+        """Client: send my work from now on."""
+        self.holds = False
 
     def _take_unread(self) -> Iterator[bytes]:
         """The next message of a format unknown here that this peer can pass on, if there is one."""

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from crdt import Contradiction, ForeignOp, Irrevocable, Version
 from crdt.ids import genesis_site
@@ -98,6 +98,13 @@ def _shared(features: frozenset[str]) -> frozenset[str]:
     return features
 
 
+class _Probe(NamedTuple):
+    """A ping that tells whether the server sends the text of a channel."""
+
+    channel: Channel
+    is_second: bool
+
+
 class Link:
     """See the module.
 
@@ -136,7 +143,7 @@ class Link:
         self._carrying_out = 0
         self._pieces = bytearray()
         """The pieces so far of a long message."""
-        self._pings: deque[int | None] = deque()
+        self._pings: deque[int | _Probe | None] = deque()
         """Pings without an answer yet, in their order: each with the number of the request that it stands for, if any."""
         self._out: deque[bytes] = deque()
         self._turn: Iterator[Channel] = iter(())  # the channels that are still to be asked for news
@@ -312,6 +319,7 @@ class Link:
         merging: bool = False,
         document: bytes = b"",
         is_unsure: bool = False,
+        hears_first: bool = False,
     ) -> None:
         """Ask for a pad.
 
@@ -320,13 +328,15 @@ class Link:
             merging: we have a text of another history, and will bring it in and then send `wire.Merged`.
             document: the identity of what we have, if we want that document and no other one of this name.
             is_unsure: what we have may be of another server: the history is ours only if it has some of what that one stored.
+            hears_first: send nothing of ours before what the server has is here, and `Channel.release` was called. A server that waits
+                for ours is sent it all the same.
         """
         buffer = pad.buffer
         lineage, version = (None, Version()) if empty else (buffer.lineage, buffer.version)
         request = wire.Open(number, path, create, buffer.site, lineage, version, b"", merging)
         # All documents that began with the same text share the site of that.
         proofs = frozenset(pad.stored) - {genesis_site(buffer.lineage)} if is_unsure else frozenset()
-        self._openings[number] = Opening(request, pad, proofs)
+        self._openings[number] = Opening(request, pad, proofs, hears_first)
         self._closed.discard(number)
         if lineage is not None and pad.held:
             self._say(wire.Held(number, beyond(pad.held, version)))
@@ -643,7 +653,7 @@ class Link:
             pad.buffer.lineage = message.lineage
         cursor = pad.cursor(overlapping(message.version, pad.buffer.version), self)
         channel = Channel(number, pad, cursor, message.role, request.site, self.features)
-        channel.goal = message.version
+        channel.goal = channel.theirs = message.version
         channel.again = cursor.version.missing(message.version) if self.is_for_one else 0
         channel.had = version.total
         channel.lacked = version.missing(message.version)
@@ -655,9 +665,13 @@ class Link:
         for note in opening.ancestors:
             pad.note_ancestor(note)
         self._events.append(Admitted(number, opening.document))
+        channel.hears_first = opening.hears_first
+        channel.holds = opening.hears_first and message.role == "edit"
         pad.reset_stored(message.stored)
         pad.mark_saved(message.saved)
         self._report_progress(channel)
+        if channel.holds and channel.goal is not None:
+            self._probe(channel)
 
     def _on_opened_since(self, message: wire.OpenedSince, now: float) -> None:
         opening = self._openings.get(message.channel)
@@ -671,6 +685,7 @@ class Link:
         channel = self._channel(message.channel)
         if channel is None:
             return
+        channel.has_heard = True
         if self.side == "server" and channel.role != "edit":
             raise wire.ForeignMessage("changes to a pad that may only be read")
         if message.format:
@@ -847,11 +862,32 @@ class Link:
         self._say(wire.Pong())
 
     def _on_pong(self, message: wire.Pong, now: float) -> None:
-        request = self._pings.popleft() if self._pings else None
+        ping = self._pings.popleft() if self._pings else None
         if self._is_one_out:
             self.end("paused", PAUSED)
-        if request is not None:
-            self._events.append(wire.Done(request, ()))
+        if isinstance(ping, _Probe):
+            self._probed(ping)
+        elif ping is not None:
+            self._events.append(wire.Done(ping, ()))
+
+    def _probe(self, channel: Channel, is_second: bool = False) -> None:
+        """Find out whether the server sends the text of a channel that holds ours, or waits for ours.
+
+        A server that has text from a file, which may be in our history as well, waits for that history
+        (`Channel.awaited`), and does not say so. It answers a ping behind what it had to send; a second one, because a full
+        line may have taken the first answer alone.
+        """
+        self._pings.append(_Probe(channel, is_second))
+        self._say(wire.Ping())
+
+    def _probed(self, probe: _Probe) -> None:
+        channel = probe.channel
+        if not channel.holds or channel.has_heard or channel.goal is None:
+            return
+        if probe.is_second:
+            channel.release()
+        else:
+            self._probe(channel, is_second=True)
 
     def _channel(self, number: int) -> Channel | None:
         channel = self.channels.get(number)

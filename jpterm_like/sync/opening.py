@@ -26,6 +26,8 @@ class Opening:
     pad: Pad
     proofs: frozenset[int]
     """Sites of which the server has at least one if its history is ours; empty: nothing needs to be proved."""
+    hears_first: bool
+    """Whether ours is held until the server's has come."""
     document: bytes = b""
     ancestors: list[Ancestor] = field(default_factory=list)
 

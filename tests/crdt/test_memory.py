@@ -79,6 +79,8 @@ def check_overlaps(rng: random.Random, person: Person) -> None:
     ]
     for it in overlaps:
         assert (it.kind is OverlapKind.SAME_CHANGE) == (it.mine == it.theirs)
+        if mine.merge(theirs) == buffer.version:
+            assert it.now == buffer.slice(buffer.offset(it.first) or 0, buffer.offset(it.last) or 0)
 
 
 def check_restore(rng: random.Random, person: Person) -> None:

@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 
 from crdt import TextBuffer, Version
+from jpterm_like.client.last_visit import LastVisit, decode_visit, encode_visit, is_of_newer
 from jpterm_like.config import Paths, Settings
 from jpterm_like.files.access_control import Access
+from jpterm_like.history.apart import Apart
 from jpterm_like.packs.decisions import Standing
 from jpterm_like.packs.names import lane_name
 from jpterm_like.packs.pack import PackRecord
@@ -92,6 +94,29 @@ def test_a_store_of_an_older_release_opens_unchanged(release: str, name: str, tm
     carried = {str(record.kind): record.payload.hex() for record in kept.carried if record.kind != OTHER}
     assert carried == expected["unknown"]
     store.close()
+
+
+def test_the_note_of_a_last_visit_is_read() -> None:
+    """What was seen and what is to be reviewed; a broken note counts as none, and one of a newer release is left alone."""
+    data = (GOLDEN / "later" / "visit.json").read_bytes()
+    assert decode_visit(data) == LastVisit(
+        Version({3: 5, 2**64 - 1: 7}),
+        1_790_000_000.5,
+        Apart(Version({3: 4}), Version({3: 5}), Version({3: 4, 9: 2}), 1_789_999_000.0, 1_789_999_600.25, 2),
+    )
+    found = decode_visit(data)
+    assert found is not None and encode_visit(found) == data
+    for end in range(len(data)):
+        assert decode_visit(data[:end]) is None
+    for foreign in (
+        b"[]",
+        b'{"version":1}',
+        data.replace(b'"version":1', b'"version":2'),
+        b"\xff",
+        b"1" * 5000,
+    ):
+        assert decode_visit(foreign) is None
+    assert is_of_newer(data.replace(b'"version":1', b'"version":2')) and not is_of_newer(data)
 
 
 @pytest.mark.parametrize("release", NOTES)

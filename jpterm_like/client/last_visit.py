@@ -1,0 +1,93 @@
+"""What a user had seen of a text at the last key, and the review that is not finished: a note beside the journal.
+
+It is the blob "visit" of the journal, JSON with a version, so it goes where the journal goes and is deleted with it. What
+cannot be read counts as missing. A note of a newer release is left alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+from crdt import ForeignOp, Version
+from jpterm_like.history.apart import Apart
+from jpterm_like.storage.base import StorageError, Store
+
+VISIT: Final = "visit"
+"""The name of the blob."""
+FORMAT: Final = 1
+BYTES_MAX: Final = 1024 * 1024
+"""A longer note, of a text that was opened a hundred thousand times, is not kept."""
+
+
+class LastVisit(NamedTuple):
+    """See the module."""
+
+    seen: Version
+    """What there was at the last key."""
+    at: float
+    """When that was; seconds since 1970."""
+    apart: Apart | None = None
+    """What is still to be reviewed."""
+
+
+def encode_visit(visit: LastVisit) -> bytes:
+    """Return the content of the blob."""
+    apart = visit.apart
+    kept = {
+        "version": FORMAT,
+        "seen": visit.seen.encode().hex(),
+        "at": visit.at,
+        "apart": apart
+        and [
+            *(it.encode().hex() for it in (apart.common, apart.mine, apart.theirs)),
+            apart.since,
+            apart.until,
+            apart.taken_out,
+        ],
+    }
+    return json.dumps(kept, separators=(",", ":")).encode("ascii")
+
+
+def decode_visit(data: bytes) -> LastVisit | None:
+    """Return the note in a blob; None if it is not one that this release can read."""
+    try:
+        kept: Any = json.loads(data)
+        if kept["version"] != FORMAT:
+            return None
+        apart = None
+        if kept["apart"] is not None:
+            common, mine, theirs, since, until, taken_out = kept["apart"]
+            versions = [_version(it) for it in (common, mine, theirs)]
+            apart = Apart(versions[0], versions[1], versions[2], float(since), float(until), int(taken_out))
+        return LastVisit(_version(kept["seen"]), float(kept["at"]), apart)
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError, ForeignOp):
+        return None
+
+
+def is_of_newer(data: bytes) -> bool:
+    """Return whether a newer release wrote this blob, so it must not be overwritten."""
+    with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
+        return int(json.loads(data)["version"]) > FORMAT
+    return False
+
+
+def latest_visit(stores: Iterable[Store], version: Version) -> LastVisit | None:
+    """Return the latest note in these journals that is about the text of this version. Blocks on the disk."""
+    found: LastVisit | None = None
+    for store in stores:
+        with contextlib.suppress(StorageError):
+            visit = decode_visit(store.read_blob(VISIT) or b"")
+            if visit is not None and visit.seen <= version and (found is None or visit.at > found.at):
+                if visit.apart is not None and not visit.apart.mine.merge(visit.apart.theirs) <= version:
+                    visit = visit._replace(apart=None)
+                found = visit
+    return found
+
+
+def _version(digits: object) -> Version:
+    if not isinstance(digits, str):
+        raise ValueError("a version is a text of hexadecimal digits")
+    return Version.decode(bytes.fromhex(digits))

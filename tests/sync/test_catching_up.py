@@ -1,0 +1,320 @@
+"""Two who come back: theirs is heard first, what both did is there once, and all else that both touched is told."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from jpterm_like.client.events import ApartChanged, Notice
+from jpterm_like.client.session import Session
+from tests.sync.network import Peer, simulate
+from tests.sync.test_outages import Scene
+
+Edit = Callable[[Session], None]
+
+
+def change(was: str, becomes: str) -> Edit:
+    """Replace every occurrence, each by itself, with what both have in common left alone, as the editor does."""
+
+    def do(session: Session) -> None:
+        with session.one_step():
+            for found in reversed(list(re.finditer(re.escape(was), session.text))):
+                start, end, put = found.start(), found.end(), becomes
+                while start < end and put and session.text[start] == put[0]:
+                    start, put = start + 1, put[1:]
+                while start < end and put and session.text[end - 1] == put[-1]:
+                    end, put = end - 1, put[:-1]
+                session.replace(start, end, put)
+
+    return do
+
+
+def before_lines(put: str) -> Edit:
+    """Put something in front of each line."""
+
+    def do(session: Session) -> None:
+        with session.one_step():
+            for found in reversed(list(re.finditer("(?m)^(?=.)", session.text))):
+                session.replace(found.start(), found.start(), put)
+
+    return do
+
+
+def move_up(line: str) -> Edit:
+    """Delete a line and write it at the top."""
+
+    def do(session: Session) -> None:
+        with session.one_step():
+            start = session.text.index(line + "\n")
+            session.replace(start, start + len(line) + 1, "")
+            session.replace(0, 0, line + "\n")
+
+    return do
+
+
+def insert(at: int, text: str) -> Edit:
+    return lambda session: session.replace(at, at, text) and None
+
+
+LONG = "a sentence that is certainly long enough\n"
+
+BOTH = {
+    "typo": ("I saw teh\nnext\n", change("teh", "the"), "I saw the\nnext\n"),
+    "replace all": ("colour one\nthe colour two\n", change("colour", "hue"), "hue one\nthe hue two\n"),
+    "comment": ("a = 1\nb = 2\n", before_lines("# "), "# a = 1\n# b = 2\n"),
+    "indent": ("a = 1\nb = 2\n", before_lines("    "), "    a = 1\n    b = 2\n"),
+    "tick": ("- [ ] task\n", change("[ ]", "[x]"), "- [x] task\n"),
+    "capitals": ("one two\n", change("one", "ONE"), "ONE two\n"),
+    "move": ("a\nb\nc\n", move_up("c"), "c\na\nb\n"),
+    "long paragraph": ("a\nb\n", insert(2, LONG), f"a\n{LONG}b\n"),
+    "delete": ("one two three\n", change(" two", ""), "one three\n"),
+    "blank line": ("a\nb\n", insert(2, "\n"), "a\n\nb\n"),
+}
+
+
+class Apart:
+    """A server, and ann and bob, whose lines are cut while each of them does something."""
+
+    def __init__(self, root: Path, chance: random.Random, text: str) -> None:
+        (root / "notes.md").write_text(text)
+        self.scene = Scene(root, chance)
+        self.told: dict[str, list[str]] = {}
+
+    async def join(self, name: str) -> Peer:
+        peer = await self.scene.join(name)
+        self.listen(peer)
+        return peer
+
+    def listen(self, peer: Peer) -> None:
+        assert peer.session is not None
+        told = self.told.setdefault(peer.name, [])
+        peer.session.listen(lambda event: told.append(event.sentence) if isinstance(event, Notice) else None)
+
+    async def part(self, *peers: Peer) -> None:
+        for peer in peers:
+            self.scene.network.part(peer.who)
+            self.scene.network.cut(peer.who)
+        await asyncio.sleep(3)
+
+    async def back(self, *peers: Peer) -> None:
+        for peer in peers:
+            self.scene.network.join(peer.who)
+        for peer in peers:
+            assert peer.session is not None
+            peer.session.retry_now()
+        for peer in peers:
+            assert peer.session is not None
+            await asyncio.wait_for(peer.session.synced(), 60)
+        await asyncio.sleep(2)
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["line cut", "server killed"])
+@pytest.mark.parametrize("what", BOTH)
+def test_a_change_that_both_made_is_there_once(what: str, killed: bool, tmp_path: Path) -> None:
+    """One after the other comes back; also when the server was killed and its first guest brings the change."""
+    text, do, right = BOTH[what]
+
+    async def live(chance: random.Random) -> None:
+        world = Apart(tmp_path, chance, text)
+        ann, bob = await world.join("ann"), await world.join("bob")
+        await world.part(ann, bob)
+        for peer in (ann, bob):
+            assert peer.session is not None
+            do(peer.session)
+        if killed:
+            await world.scene.restart()
+        await world.back(ann)
+        await world.back(bob)
+        assert await world.scene.settle(ann, bob) == right
+        assert bob.session is not None
+        if what != "delete":
+            assert bob.session.apart is not None and bob.session.apart.taken_out
+            assert any("made the same change" in it for it in world.told["bob"])
+        assert not any("look at line" in it for it in world.told["ann"] + world.told["bob"])
+        bob.session.undo()  # what was taken out is a step of mine
+        bob.session.redo()
+        assert bob.session.text == right
+
+    simulate(1, live)
+
+
+def test_two_short_lines_that_both_added_stay_and_are_listed(tmp_path: Path) -> None:
+    async def live(chance: random.Random) -> None:
+        world = Apart(tmp_path, chance, "list\n\nend\n")
+        ann, bob = await world.join("ann"), await world.join("bob")
+        await world.part(ann, bob)
+        for peer in (ann, bob):
+            insert(5, "- milk\n")(peer.session)  # type: ignore[arg-type]
+        await world.back(ann)
+        await world.back(bob)
+        assert (await world.scene.settle(ann, bob)).count("- milk\n") == 2
+        assert bob.session is not None and bob.session.apart is not None
+        assert bob.session.apart.taken_out == 0
+        assert any("look at line 2" in it for it in world.told["bob"])
+
+    simulate(2, live)
+
+
+def test_what_both_changed_in_different_ways_is_told_with_its_line(tmp_path: Path) -> None:
+    async def live(chance: random.Random) -> None:
+        world = Apart(tmp_path, chance, "a\nthe color of rope\n")
+        ann, bob = await world.join("ann"), await world.join("bob")
+        events: list[object] = []
+        assert bob.session is not None
+        bob.session.listen(events.append)
+        await world.part(bob)
+        change("color", "colors")(ann.session)  # type: ignore[arg-type]
+        change("color", "colour")(bob.session)
+        await world.back(bob)
+        text = await world.scene.settle(ann, bob)
+        apart = bob.session.apart
+        assert apart is not None and any(isinstance(it, ApartChanged) for it in events)
+        (overlap,) = bob.session.buffer.overlaps(apart.common, apart.mine, apart.theirs)
+        assert (overlap.was, overlap.mine, overlap.theirs) == ("color", "colour", "colors")
+        assert overlap.now in text
+        assert any("You and ann" in it and "look at line 2." in it for it in world.told["bob"])
+        bob.session.review_done()
+        assert bob.session.apart is None
+
+    simulate(3, live)
+
+
+def test_nothing_of_mine_is_sent_before_theirs_was_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The words that are taken out never leave this machine as text that is shown."""
+
+    async def live(chance: random.Random) -> None:
+        world = Apart(tmp_path, chance, "I saw teh\n")
+        ann, bob = await world.join("ann"), await world.join("bob")
+        await world.part(bob)
+        change("teh", "the")(ann.session)  # type: ignore[arg-type]
+        change("teh", "the")(bob.session)  # type: ignore[arg-type]
+        seen: set[str] = set()
+        assert ann.session is not None
+        ann.session.listen(lambda event: seen.add(ann.session.text))  # type: ignore[union-attr]
+        await asyncio.sleep(1)
+        seen.clear()
+        await world.back(bob)
+        await world.scene.settle(ann, bob)
+        assert seen == {"I saw the\n"}
+
+    simulate(4, live)
+
+
+def test_a_review_stays_until_it_is_finished(tmp_path: Path) -> None:
+    """Also when the editor is closed, or dies, and opens the text again."""
+
+    async def live(chance: random.Random) -> None:
+        world = Apart(tmp_path, chance, "the color of rope\n")
+        ann, bob = await world.join("ann"), await world.join("bob")
+        await world.part(bob)
+        change("color", "colors")(ann.session)  # type: ignore[arg-type]
+        change("color", "colour")(bob.session)  # type: ignore[arg-type]
+        await world.back(bob)
+        await world.scene.settle(ann, bob)
+        assert bob.session is not None
+        before = bob.session.apart
+        await bob.die()
+        await bob.start()
+        assert bob.session.apart == before is not None
+        await asyncio.wait_for(bob.session.synced(), 60)
+        await bob.close()
+        await bob.start()
+        assert bob.session is not None and bob.session.apart is not None
+        assert bob.session.apart.common == before.common
+        bob.session.review_done()
+        await bob.die()
+        await bob.start()
+        assert bob.session.apart is None
+
+    simulate(5, live)
+
+
+def test_what_others_did_since_my_last_key_is_offered_when_i_open_the_text_again(tmp_path: Path) -> None:
+    async def live(chance: random.Random) -> None:
+        world = Apart(tmp_path, chance, "one two three\n")
+        ann, bob = await world.join("ann"), await world.join("bob")
+        insert(0, "bob ")(bob.session)  # type: ignore[arg-type]
+        await asyncio.sleep(15)  # the key is noted
+        await world.scene.settle(ann, bob)
+        change("two", "2")(ann.session)  # type: ignore[arg-type]
+        await asyncio.sleep(15)  # bob looks on, without a key
+        await bob.close()
+        change("three", "3")(ann.session)  # type: ignore[arg-type]
+        await asyncio.sleep(100)
+        await bob.start()
+        assert bob.session is not None
+        await asyncio.wait_for(bob.session.synced(), 60)
+        apart = bob.session.apart
+        assert apart is not None and apart.until - apart.since > 100
+        found = bob.session.buffer.changes(apart.common, apart.theirs)
+        assert [(it.old_text, it.text) for it in found] == [("two", "2"), ("three", "3")]
+        assert bob.session.buffer.overlaps(apart.common, apart.mine, apart.theirs) == []
+
+    simulate(6, live)
+
+
+def test_a_short_cut_in_which_only_one_wrote_is_not_worth_a_word(tmp_path: Path) -> None:
+    async def live(chance: random.Random) -> None:
+        world = Apart(tmp_path, chance, "one two three\n")
+        ann, bob = await world.join("ann"), await world.join("bob")
+        await world.part(bob)
+        insert(0, "bob ")(bob.session)  # type: ignore[arg-type]
+        await world.back(bob)
+        await world.part(bob)
+        insert(0, "ann ")(ann.session)  # type: ignore[arg-type]
+        await world.back(bob)
+        await world.scene.settle(ann, bob)
+        assert bob.session is not None and bob.session.apart is None
+
+    simulate(7, live)
+
+
+def test_a_server_that_waits_for_my_history_is_sent_it(tmp_path: Path) -> None:
+    """Its store went back, and the file has what I have: it says nothing before it has heard me."""
+
+    async def live(chance: random.Random) -> None:
+        world = Apart(tmp_path, chance, "one\n")
+        ann = await world.join("ann")
+        before = (
+            world.scene.host.storage.looked_at() if hasattr(world.scene.host.storage, "looked_at") else None
+        )
+        del before
+        insert(0, LONG)(ann.session)  # type: ignore[arg-type]
+        await world.scene.settle(ann)
+        await world.part(ann)
+        insert(0, "mine\n")(ann.session)  # type: ignore[arg-type]
+        await world.scene.host.die(world.scene.network, power=False)
+        world.scene.file.write_text("another program\n" + world.scene.file.read_text())
+        world.scene.host.start()
+        await world.back(ann)
+        text = await world.scene.settle(ann)
+        assert sorted(text.splitlines()) == sorted(["mine", "another program", LONG.strip(), "one"])
+
+    simulate(8, live)
+
+
+def test_requests_wait_until_both_sides_have_heard_each_other(tmp_path: Path) -> None:
+    """A save that is asked for while the text comes has what was written while offline."""
+
+    async def live(chance: random.Random) -> None:
+        world = Apart(tmp_path, chance, "one\n")
+        ann, bob = await world.join("ann"), await world.join("bob")
+        await world.part(bob)
+        insert(0, "ann\n")(ann.session)  # type: ignore[arg-type]
+        insert(4, "bob\n")(bob.session)  # type: ignore[arg-type]
+        assert bob.session is not None
+        world.scene.network.join("bob")
+        bob.session.retry_now()
+        while bob.session.status.state != "connected":
+            await asyncio.sleep(0.001)
+        await bob.session.save()
+        assert world.scene.file.read_text() == "ann\none\nbob\n"
+
+    simulate(9, live)
