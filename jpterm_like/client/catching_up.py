@@ -4,28 +4,36 @@ Nobody else has my work until then. So a change that both made is made once: my 
 text there reads as theirs did. All else is left as the rule of the text merged it, and can be reviewed: see
 `history.apart`.
 
-Two who come back at one moment may each send a copy before they hear of the other. Then both list it.
+Then the others are told who wrote what without hearing of them (`wire.TellApart`), and compare it with theirs. Two who come
+back at one moment may each have sent a copy before they heard of the other: each knows of both then, and the one with the
+higher site gives way.
 """
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from crdt import Overlap, OverlapKind, Version
+from crdt import Overlap, OverlapKind, Patch, Version
 from jpterm_like import clock
 from jpterm_like.client.discarding import Discarding
-from jpterm_like.client.events import ApartChanged, Notice
+from jpterm_like.client.events import ApartChanged, Notice, RequestFailed
 from jpterm_like.client.last_visit import LastVisit
-from jpterm_like.history.apart import Apart
+from jpterm_like.history.apart import Apart, Work
 from jpterm_like.history.same_changes import my_operations, same_changes
 from jpterm_like.sync.unsaved_work import SOMEBODY, join_names
 
 if TYPE_CHECKING:
+    from jpterm_like.sync import wire
     from jpterm_like.sync.channel import Channel
 
 AWAY_S: Final = 60.0
 """After this long without a key here or a connection, what others did is offered for a review even where I did nothing."""
+VERSIONS_BYTES_MAX: Final = 64 * 1024
+"""Longer versions, of texts that were opened thousands of times, are not sent to the others."""
+TOLD_MAX: Final = 64
+"""How many who came back are remembered: those whose work is not here yet, and those whose work was compared."""
 LINES_NAMED: Final = 3
 """Lines that a sentence names; it counts the others."""
 
@@ -37,12 +45,14 @@ class CatchingUp(Discarding):
         """Continue where the user left the text. Call it before `start`."""
         self._visit = self._visit_before = visit
         if visit is not None:
-            self.apart = visit.apart
+            self.apart, self._untold = visit.apart, visit.untold
 
     def review_done(self) -> None:
         """Note that the user has reviewed what happened while the sides were apart."""
         if self.apart is not None:
             self._set_apart(None)
+
+    # ------------------------------------------------------------------ I come back
 
     def _hear(self, channel: Channel) -> None:
         """Compare what the server had with what was written here meanwhile, which is not sent yet."""
@@ -58,9 +68,122 @@ class CatchingUp(Discarding):
             overlaps = self.buffer.overlaps(common, mine, theirs)
         same = same_changes(self.buffer, common, overlaps) if channel.holds else []
         taken_out = self._take_out(same)
-        left = [it for it in overlaps if it not in taken_out and it.now != it.theirs]
-        self._offer_review(mine, theirs, len(taken_out), bool(left))
+        left = [it for it in overlaps if it not in taken_out and _is_mixed(it)]
+        until = clock.wall()
+        visit, self._visit_before = self._visit_before, None
+        since = self._parted_at if self._parted_at is not None else visit.at if visit is not None else until
+        self._parted_at = None
+        my_work = self._my_work()
+        news = my_work.beyond(common.meet(my_work))
+        if news:
+            work = Work(common, news, since, until)
+            self._untold = work if self._untold is None else self._untold.with_later(work)
+        if visit is not None:  # what came after my last key is news, too
+            mine = visit.seen
+            theirs = theirs.merge(Version({site: now.get(site) for site in now if site not in my_work}))
+        mine = mine.merge(my_work)
+        is_away = until - since >= AWAY_S and not theirs <= mine
+        if left or taken_out or is_away:
+            self._offer_review(Apart(mine.meet(theirs), mine, theirs, since, until, len(taken_out)))
         self._tell_overlaps(taken_out, left)
+        if self._untold is not None:
+            self._work = self._untold
+            self._tasks = [task for task in self._tasks if not task.done()]
+            self._tasks.append(asyncio.create_task(self._tell_others(self._untold)))
+
+    async def _tell_others(self, work: Work) -> None:
+        """Tell the others what I wrote without hearing of them, once they have it. It is noted first: I may die before."""
+        from jpterm_like.sync import wire
+
+        await self._keep_visit()
+        link, size = self._link, len(work.known.encode()) + len(work.work.encode())
+        request = partial(
+            wire.TellApart,
+            known=work.known,
+            work=work.work,
+            since_ms=_milliseconds(work.since),
+            until_ms=_milliseconds(work.until),
+        )
+        try:
+            if self._connection.has(wire.APART) and size <= VERSIONS_BYTES_MAX and self.role == "edit":
+                await self._ask(request, "The others cannot be told.")
+        except RequestFailed:
+            if self._link is not link:
+                return  # they are told on the next connection
+        if self._untold is work:
+            self._untold = None
+            await self._keep_visit()
+
+    # ------------------------------------------------------------------ others come back
+
+    def _note_told(self, told: wire.ToldApart) -> None:
+        """Note that somebody wrote something without hearing of me."""
+        if told.site in self.buffer.own_sites or told in self._told_before or len(self._told) >= TOLD_MAX:
+            return
+        self._told_before = [*self._told_before[-TOLD_MAX:], told]
+        self._told.append(told)
+        self._review_told()
+
+    def _report_patch(self, patch: Patch, origin: object) -> None:
+        super()._report_patch(patch, origin)
+        if self._told and not self._closing:  # all listeners know this patch before another one is made
+            asyncio.get_running_loop().call_soon(self._review_told)
+
+    def _review_told(self) -> None:
+        """Compare work that others did without hearing of me with mine, as far as it is here."""
+        ready = [it for it in self._told if it.known.merge(it.work) <= self.version]
+        self._told = [it for it in self._told if it not in ready]
+        for told in ready:
+            self._compare(told.site, Work(told.known, told.work, told.since_ms / 1000, told.until_ms / 1000))
+
+    def _compare(self, site: int, work: Work) -> None:
+        """Compare the work of somebody who came back with mine."""
+        theirs = work.written
+        taken_out = self._give_way(site, work)
+        mine = work.known.merge(self._my_work())
+        common = mine.meet(theirs)
+        left = []
+        if not mine <= common and not theirs <= common:
+            left = [it for it in self.buffer.overlaps(common, mine, theirs) if _is_mixed(it)]
+        if not left and not taken_out and work.until - work.since < AWAY_S:
+            return
+        self._offer_review(Apart(common, mine, theirs, work.since, work.until, len(taken_out)))
+        self._tell_overlaps(taken_out, [])
+        count = len(self.buffer.changes(common, theirs))
+        sentence = (
+            f"{self.buffer.author_of(site) or SOMEBODY} was offline from {clock.words(work.since)} to "
+            f"{clock.words(work.until)}; {'one change' if count == 1 else f'{count} changes'}"
+        )
+        if left:
+            sentence += f", {len(left)} where you wrote: look at {self._lines_of(left)}"
+        self._notify(Notice(f"{sentence}.", serious=bool(left)))
+
+    def _give_way(self, site: int, work: Work) -> list[Overlap]:
+        """Take out my copies of what somebody did who came back at the same moment as I did, so that neither heard the other first.
+
+        They do the same. The one whose site has the lower number keeps the copy.
+        """
+        mine = self._work
+        if mine is None or work.work <= mine.known or mine.work <= work.known:
+            return []
+        common, written = mine.written.meet(work.written), mine.written
+        overlaps = self.buffer.overlaps(common, written, work.written)
+        same = same_changes(self.buffer, common, overlaps)
+        if not same:
+            return []
+        if self.buffer.site > site:
+            return self._take_out(same)
+        if self._untold is None:  # they may not have been here when the others were told
+            self._untold = mine
+            self._tasks.append(asyncio.create_task(self._tell_others(mine)))
+        return []
+
+    # ------------------------------------------------------------------ both
+
+    def _my_work(self) -> Version:
+        """How far I have written."""
+        now = self.version
+        return Version({site: now.get(site) for site in self.buffer.own_sites if now.get(site)})
 
     def _take_out(self, same: list[Overlap]) -> list[Overlap]:
         """Take my copies of changes out that both made; return those of which one copy is left."""
@@ -70,7 +193,9 @@ class CatchingUp(Discarding):
         begin, is_keyed = self.version.get(site), self._is_keyed
         self.pad.revert(my_operations(same), clock.wall())
         self._is_keyed = is_keyed
-        right = [it for it in same if self._text_at(it) == it.theirs]
+        right = [
+            it for it in same if it.theirs == (text := self._text_at(it)) or (it.theirs and it.theirs in text)
+        ]
         if len(right) == len(same):
             return same
         self.pad.revert({site: [(begin, self.version.get(site))]}, clock.wall())
@@ -80,29 +205,21 @@ class CatchingUp(Discarding):
         start, end = self.buffer.offset(overlap.first), self.buffer.offset(overlap.last)
         return "" if start is None or end is None else self.buffer.slice(start, max(start, end))
 
-    def _offer_review(self, mine: Version, theirs: Version, taken_out: int, is_needed: bool) -> None:
-        """Keep for a review what both did, if there is something that I should know."""
-        until = clock.wall()
-        visit, self._visit_before = self._visit_before, None
-        since = self._parted_at if self._parted_at is not None else visit.at if visit is not None else until
-        self._parted_at = None
-        now = self.version
-        my_work = Version({site: now.get(site) for site in self.buffer.own_sites})
-        if visit is not None:  # what came after my last key is news, too
-            mine = visit.seen.merge(my_work)
-            theirs = theirs.merge(Version({site: now.get(site) for site in now if site not in my_work}))
-        mine = mine.merge(Version({self.buffer.site: now.get(self.buffer.site)}))
-        common = mine.meet(theirs)
-        is_long = until - since >= AWAY_S and not theirs <= common
-        if not (is_needed or taken_out or is_long):
-            return
+    def _offer_review(self, apart: Apart) -> None:
+        """Keep for a review what both did, with what is to be reviewed still."""
         before = self.apart
         if before is not None:
-            mine = before.mine.merge(my_work)
-            others = Version({site: theirs.get(site) for site in theirs if site not in my_work})
-            theirs, common = before.theirs.merge(others), before.common
-            since, taken_out = before.since, before.taken_out + taken_out
-        self._set_apart(Apart(common, mine, theirs, since, until, taken_out))
+            my_work = self._my_work()
+            others = Version({site: apart.theirs.get(site) for site in apart.theirs if site not in my_work})
+            apart = Apart(
+                before.common,
+                before.mine.merge(my_work),
+                before.theirs.merge(others),
+                min(before.since, apart.since),
+                max(before.until, apart.until),
+                before.taken_out + apart.taken_out,
+            )
+        self._set_apart(apart)
 
     def _tell_overlaps(self, taken_out: list[Overlap], left: list[Overlap]) -> None:
         """Tell the user of what both did."""
@@ -114,12 +231,9 @@ class CatchingUp(Discarding):
             self._notify(Notice(sentence))
         conflicts = [it for it in left if it.kind is not OverlapKind.BOTH_DELETED]
         if conflicts:
-            lines = list(dict.fromkeys(self._line_of(it) for it in conflicts))
-            named = ", ".join(map(str, lines[:LINES_NAMED]))
-            more = f" and {len(lines) - LINES_NAMED} more" if len(lines) > LINES_NAMED else ""
             sentence = (
                 f"You and {self._names_of(conflicts)} changed the same place without knowing of each other: "
-                f"look at line{'s' * (len(lines) > 1)} {named}{more}."
+                f"look at {self._lines_of(conflicts)}."
             )
             self._notify(Notice(sentence, serious=True))
 
@@ -128,9 +242,13 @@ class CatchingUp(Discarding):
         sites = dict.fromkeys(site for it in overlaps for site, _, _ in it.their_operations)
         return join_names(list(dict.fromkeys(self.buffer.author_of(site) or SOMEBODY for site in sites)))
 
-    def _line_of(self, overlap: Overlap) -> int:
-        start = self.buffer.offset(overlap.first) or 0
-        return self.buffer.slice(0, start).count("\n") + 1
+    def _lines_of(self, overlaps: list[Overlap]) -> str:
+        """The lines of these places, for a sentence."""
+        starts = [self.buffer.offset(it.first) or 0 for it in overlaps]
+        text = self.buffer.slice(0, max(starts))
+        lines = list(dict.fromkeys(text.count("\n", 0, start) + 1 for start in starts))
+        more = f" and {len(lines) - LINES_NAMED} more" if len(lines) > LINES_NAMED else ""
+        return f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines[:LINES_NAMED]))}{more}"
 
     # ------------------------------------------------------------------ the note of this visit
 
@@ -138,22 +256,41 @@ class CatchingUp(Discarding):
         """Note what I have seen, if there was a key since the last note."""
         if self._is_keyed:
             self._is_keyed = False
-            self._visit = LastVisit(self.version, clock.wall(), self.apart)
-            if self._keeps and self._visible:
-                await asyncio.to_thread(self._journal.note_visit, self._visit)
+            self._visit = LastVisit(self.version, clock.wall())
+            await self._keep_visit()
+
+    async def _keep_visit(self) -> None:
+        """Write the note."""
+        visit = self._present_visit()
+        if self._keeps and self._visible:
+            await asyncio.to_thread(self._journal.note_visit, visit)
 
     def _set_apart(self, apart: Apart | None) -> None:
         """Change what is to be reviewed, and note it. Blocks."""
         self.apart = apart
-        seen, at = (self.version, clock.wall()) if self._visit is None else self._visit[:2]
-        self._visit = LastVisit(seen, at, apart)
+        visit = self._present_visit()
         if self._keeps and self._visible:
-            self._journal.note_visit(self._visit)
+            self._journal.note_visit(visit)
         self._notify(ApartChanged())
+
+    def _present_visit(self) -> LastVisit:
+        before = self._visit or LastVisit(self.version, clock.wall())
+        self._visit = before._replace(apart=self.apart, untold=self._untold)
+        return self._visit
 
     def _forget_visit(self) -> None:
         """Forget what is about another history than the present one."""
-        self._visit = self._visit_before = self._parted_at = None
+        self._visit = self._visit_before = self._parted_at = self._untold = self._work = None
+        self._told.clear()
         if self.apart is not None:
             self.apart = None
             self._notify(ApartChanged())
+
+
+def _is_mixed(overlap: Overlap) -> bool:
+    """Return whether the text there is neither as mine nor as theirs."""
+    return overlap.now not in (overlap.mine, overlap.theirs)
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(0, int(seconds * 1000))

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from crdt import ForeignOp, Version
-from jpterm_like.history.apart import Apart
+from jpterm_like.history.apart import Apart, Work
 from jpterm_like.storage.base import StorageError, Store
 
 VISIT: Final = "visit"
@@ -31,11 +31,13 @@ class LastVisit(NamedTuple):
     """When that was; seconds since 1970."""
     apart: Apart | None = None
     """What is still to be reviewed."""
+    untold: Work | None = None
+    """What I wrote without hearing of the others, who are still to be told."""
 
 
 def encode_visit(visit: LastVisit) -> bytes:
     """Return the content of the blob."""
-    apart = visit.apart
+    apart, untold = visit.apart, visit.untold
     kept = {
         "version": FORMAT,
         "seen": visit.seen.encode().hex(),
@@ -47,6 +49,8 @@ def encode_visit(visit: LastVisit) -> bytes:
             apart.until,
             apart.taken_out,
         ],
+        "untold": untold
+        and [untold.known.encode().hex(), untold.work.encode().hex(), untold.since, untold.until],
     }
     return json.dumps(kept, separators=(",", ":")).encode("ascii")
 
@@ -57,12 +61,15 @@ def decode_visit(data: bytes) -> LastVisit | None:
         kept: Any = json.loads(data)
         if kept["version"] != FORMAT:
             return None
-        apart = None
+        apart = untold = None
+        if kept["untold"] is not None:
+            known, work, since, until = kept["untold"]
+            untold = Work(_version(known), _version(work), float(since), float(until))
         if kept["apart"] is not None:
             common, mine, theirs, since, until, taken_out = kept["apart"]
             versions = [_version(it) for it in (common, mine, theirs)]
             apart = Apart(versions[0], versions[1], versions[2], float(since), float(until), int(taken_out))
-        return LastVisit(_version(kept["seen"]), float(kept["at"]), apart)
+        return LastVisit(_version(kept["seen"]), float(kept["at"]), apart, untold)
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError, ForeignOp):
         return None
 
@@ -83,6 +90,8 @@ def latest_visit(stores: Iterable[Store], version: Version) -> LastVisit | None:
             if visit is not None and visit.seen <= version and (found is None or visit.at > found.at):
                 if visit.apart is not None and not visit.apart.mine.merge(visit.apart.theirs) <= version:
                     visit = visit._replace(apart=None)
+                if visit.untold is not None and not visit.untold.written <= version:
+                    visit = visit._replace(untold=None)
                 found = visit
     return found
 

@@ -31,7 +31,7 @@ from jpterm_like.client.journal import Journal
 from jpterm_like.client.last_visit import LastVisit
 from jpterm_like.errors import JptermError
 from jpterm_like.files.encoding import Form
-from jpterm_like.history.apart import Apart
+from jpterm_like.history.apart import Apart, Work
 from jpterm_like.saver import Saver
 from jpterm_like.storage.base import Storage
 from jpterm_like.sync.ancestry import remember_save
@@ -42,7 +42,7 @@ from jpterm_like.sync.unsaved_work import Discard, Operations
 # Modules that speak the protocol are loaded once there is a server to speak to: the first screen is painted without them.
 if TYPE_CHECKING:
     from jpterm_like.client.history_migration import HistoryMigration
-    from jpterm_like.sync import events
+    from jpterm_like.sync import events, wire
     from jpterm_like.sync.link import Link
 
 log = logging.getLogger("jpterm_like.client.local_session")
@@ -149,6 +149,14 @@ class LocalSession:
         """What is noted beside the journal."""
         self._visit_before: LastVisit | None = None
         """What was noted when this opening began, until the server has been heard."""
+        self._untold: Work | None = None
+        """What I wrote without hearing of the others, who are still to be told."""
+        self._work: Work | None = None
+        """The same, in this opening, also when they were told."""
+        self._told: list[wire.ToldApart] = []
+        """What others wrote without hearing of me, until it is here."""
+        self._told_before: list[wire.ToldApart] = []
+        """What was told already."""
         self._is_keyed = False
         """Whether there was a key that is not noted yet: an edit, or a move of the caret."""
         self._parted_at: float | None = None

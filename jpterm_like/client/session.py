@@ -171,6 +171,8 @@ class Session(Joining):
             case wire.FileForm(_, is_there, charset, bom, ends):
                 self.form, self._has_file = Form(bom, ends, charset), is_there
                 self._notify(StatusChanged())
+            case wire.ToldApart():
+                self._note_told(event)
             case wire.Said(_, name, line):
                 self._notify(Said(name, line))
             case wire.Notice(_, serious, sentence):

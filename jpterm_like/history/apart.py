@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from crdt import Version
 
@@ -25,3 +26,24 @@ class Apart:
     """Seconds since 1970, from the last that both had until the sides met."""
     taken_out: int
     """Changes that both made, of which my copy was taken out; `mine` is the version after that."""
+
+
+class Work(NamedTuple):
+    """What one side wrote without hearing of the others, as the others are told."""
+
+    known: Version
+    """What it had heard of."""
+    work: Version
+    """Its sites, each with its clock after that work."""
+    since: float
+    until: float
+    """Seconds since 1970."""
+
+    @property
+    def written(self) -> Version:
+        """All that it had then."""
+        return self.known.merge(self.work)
+
+    def with_later(self, later: Work) -> Work:
+        """Return this and later work as one."""
+        return Work(self.known.meet(later.known), self.work.merge(later.work), self.since, later.until)

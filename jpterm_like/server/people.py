@@ -1,6 +1,6 @@
-"""People across all documents of a server: who is where, and the lines that they say to each other.
+"""People across all documents of a server: who is where, the lines that they say to each other, and who was offline.
 
-A connection is told only of documents that it may open. Lines are passed on to the people of one document and stored nowhere.
+A connection is told only of documents that it may open. What is passed on goes to the people of one document and is stored nowhere.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from jpterm_like.access.permissions import OWNER
 from jpterm_like.errors import escape_for_terminal
 from jpterm_like.server.connections import Connection, OpenDocument
 from jpterm_like.server.moderation import Moderation
-from jpterm_like.sync.wire import COLOURS, LINE_LENGTH_MAX, PEOPLE, PLACES_MAX, ROLES, Place
+from jpterm_like.sync.wire import COLOURS, LINE_LENGTH_MAX, PEOPLE, PLACES_MAX, ROLES, Place, TellApart
 
 COUNTED_LENGTH_MAX: Final = 200_000
 """Code points of the texts in which one answer counts lines; the lines of further people are left out, for counting reads the text."""
 LINES_MAX: Final = 5
 LINES_WINDOW_S: Final = 10.0
 """At most LINES_MAX lines of one connection are passed on in this time."""
+APART_MAX: Final = 10
+APART_WINDOW_S: Final = 60.0
+"""At most so often in this time the others are told that one connection was away: each look at that costs them the length of the text."""
 
 
 class People:
@@ -34,6 +37,7 @@ class People:
         self._moderation = moderation
         self._key = os.urandom(16)
         self._said_at: WeakKeyDictionary[Connection, deque[float]] = WeakKeyDictionary()
+        self._apart_at: WeakKeyDictionary[Connection, deque[float]] = WeakKeyDictionary()
 
     def answer(
         self, connection: Connection, number: int, request: int, documents: Iterable[OpenDocument]
@@ -92,6 +96,23 @@ class People:
         """The number of a person, the same while the server runs: of the rights and the name that somebody came with."""
         who = f"{connection.rights.who}\0{connection.link.peer_name}".encode("utf-8", "surrogatepass")
         return int.from_bytes(blake2b(who, digest_size=6, key=self._key).digest(), "big")
+
+    def pass_on_apart(self, connection: Connection, number: int, told: TellApart) -> None:
+        """Tell the others of a document what somebody wrote without hearing of them."""
+        now = asyncio.get_running_loop().time()
+        told_at = self._apart_at.setdefault(connection, deque(maxlen=APART_MAX))
+        if len(told_at) == APART_MAX and now - told_at[0] < APART_WINDOW_S:
+            sentence = f"At most {APART_MAX} times in {APART_WINDOW_S:.0f} seconds the others are told."
+            connection.link.refuse("rate", sentence, request=told.request)
+            return
+        told_at.append(now)
+        opened = connection.documents[number]
+        site = opened.members[connection, number]
+        for other, theirs in opened.members:
+            if other is not connection and theirs in other.link.channels:
+                other.link.pass_on_apart(theirs, site, told)
+                other.wake()
+        connection.link.done(told.request)
 
     def pass_on(self, connection: Connection, number: int, request: int, line: str) -> None:
         """Pass a line on to the others of a document whose release knows of lines. Readers may speak, too."""

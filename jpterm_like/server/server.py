@@ -276,6 +276,8 @@ class Server:
                 connection.link.answer(wire.GuestList(request, found))
             case wire.Say(channel, request, line):
                 self._people.pass_on(connection, channel, request, line)
+            case wire.TellApart(channel):
+                self._people.pass_on_apart(connection, channel, event)
             case wire.ListPage(request, after):
                 self._tasks.start(self._list_files(connection, request, after))
             case wire.Read(request, path, start):

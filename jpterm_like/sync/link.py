@@ -495,6 +495,10 @@ class Link:
         """Tell what somebody said to the others, if the peer's release knows of that."""
         self._say(wire.Said(number, name, line))
 
+    def pass_on_apart(self, number: int, site: int, told: wire.TellApart) -> None:
+        """Tell what somebody wrote without hearing of the others, if the peer's release knows of that."""
+        self._say(wire.ToldApart(number, site, told.known, told.work, told.since_ms, told.until_ms))
+
     def tell_form(
         self, number: int, charset: str, *, bom: bool, ends: tuple[str, ...], is_there: bool
     ) -> None:
@@ -837,7 +841,9 @@ class Link:
     def _on_answer(self, message: wire.Answer, now: float) -> None:
         self._events.append(message)
 
-    def _on_notice(self, message: wire.Notice | wire.Said | wire.FileForm, now: float) -> None:
+    def _on_notice(
+        self, message: wire.Notice | wire.Said | wire.FileForm | wire.ToldApart, now: float
+    ) -> None:
         if self._channel(message.channel) is not None:
             self._events.append(message)
 
@@ -927,6 +933,7 @@ _HANDLERS: Final[dict[tuple[Side, str, type], _Handler]] = {
     ("client", "live", wire.Refuse): Link._on_refuse,
     ("client", "live", wire.Notice): Link._on_notice,
     ("client", "live", wire.Said): Link._on_notice,
+    ("client", "live", wire.ToldApart): Link._on_notice,
     ("client", "live", wire.FileForm): Link._on_notice,
     ("client", "live", wire.Renamed): Link._on_renamed,
     ("client", "live", wire.Discarded): Link._on_discarded,

@@ -77,6 +77,8 @@ COLOURS: Final = "colours"
 """People change their name, and choose a colour, while they are connected: message 60; places have a colour."""
 FORMS: Final = "forms"
 """Servers say what plain files are written in, and convert them: messages 61 to 63."""
+APART: Final = "apart"
+"""People are told who wrote something while offline: messages 64 and 65."""
 GUESTS: Final = "guests"
 """Owners are told how far each opening of a pad is behind: messages 72 and 73."""
 FEATURES: Final[tuple[str, ...]] = (
@@ -92,6 +94,7 @@ FEATURES: Final[tuple[str, ...]] = (
     READING,
     COLOURS,
     FORMS,
+    APART,
     GUESTS,
 )
 """What this release can do beyond the protocol, as `Hello` and `Welcome` say it. A message or a field value that came with a
@@ -925,6 +928,32 @@ class ReadAgain(Request):
     """Read the plain file in this charset, which a person knows to be the right one."""
 
     charset: Charset
+
+
+@message(64, feature=APART, act="tell the others who was offline")
+class TellApart(Request):
+    """Tell the others in the pad what I wrote without hearing of them. It is not stored."""
+
+    known: Version
+    """What I had heard of."""
+    work: Version
+    """My sites, each with its clock after what I wrote."""
+    since_ms: Clock
+    until_ms: Clock
+    """Since 1970."""
+
+
+@message(65, feature=APART)
+class ToldApart(Message):
+    """Somebody wrote something without hearing of the others; the fields are those of `TellApart`."""
+
+    channel: ChannelNumber
+    site: Site
+    """Of their opening."""
+    known: Version
+    work: Version
+    since_ms: Clock
+    until_ms: Clock
 
 
 @message(72, feature=GUESTS, needs="own", act="tell who lacks what")

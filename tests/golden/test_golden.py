@@ -18,6 +18,7 @@ from crdt import TextBuffer, Version
 from jpterm_like.client.last_visit import LastVisit, decode_visit, encode_visit, is_of_newer
 from jpterm_like.config import Paths, Settings
 from jpterm_like.files.access_control import Access
+from jpterm_like.history.apart import Apart, Work
 from jpterm_like.history.apart import Apart
 from jpterm_like.packs.decisions import Standing
 from jpterm_like.packs.names import lane_name
@@ -103,6 +104,7 @@ def test_the_note_of_a_last_visit_is_read() -> None:
         Version({3: 5, 2**64 - 1: 7}),
         1_790_000_000.5,
         Apart(Version({3: 4}), Version({3: 5}), Version({3: 4, 9: 2}), 1_789_999_000.0, 1_789_999_600.25, 2),
+        Work(Version({3: 4}), Version({3: 5, 8: 1}), 1_789_999_000.0, 1_789_999_600.25),
     )
     found = decode_visit(data)
     assert found is not None and encode_visit(found) == data

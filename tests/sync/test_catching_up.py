@@ -6,12 +6,15 @@ import asyncio
 import random
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from jpterm_like.client.events import ApartChanged, Notice
+from crdt import Version
+from jpterm_like.client.events import ApartChanged, Notice, RequestFailed
 from jpterm_like.client.session import Session
+from jpterm_like.sync import wire
 from tests.sync.network import Peer, simulate
 from tests.sync.test_outages import Scene
 
@@ -318,3 +321,136 @@ def test_requests_wait_until_both_sides_have_heard_each_other(tmp_path: Path) ->
         assert world.scene.file.read_text() == "ann\none\nbob\n"
 
     simulate(9, live)
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["line cut", "server killed"])
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("what", ["typo", "replace all", "indent", "move", "long paragraph"])
+def test_of_those_who_come_back_at_one_moment_one_copy_is_left(
+    what: str, seed: int, killed: bool, tmp_path: Path
+) -> None:
+    """None of the three has heard the others when it sends; the server may die once more meanwhile."""
+    text, do, right = BOTH[what]
+
+    async def live(chance: random.Random) -> None:
+        world = Apart(tmp_path, chance, text)
+        peers = [await world.join(name) for name in ("ann", "bob", "cid")]
+        await world.part(*peers)
+        for peer in peers:
+            do(peer.session)  # type: ignore[arg-type]
+        for peer in peers:
+            world.scene.network.join(peer.who)
+        for peer in peers:
+            assert peer.session is not None
+            peer.session.retry_now()
+        if killed:
+            await asyncio.sleep(chance.uniform(0.05, 0.5))
+            await world.scene.restart(power=chance.random() < 0.5)
+        await asyncio.sleep(10)
+        assert await world.scene.settle(*peers) == right, world.told
+
+    simulate(seed, live)
+
+
+def test_who_was_online_is_told_and_has_the_same_list(tmp_path: Path) -> None:
+    async def live(chance: random.Random) -> None:
+        world = Apart(tmp_path, chance, "a\nthe color of rope\nb\n")
+        ann, bob = await world.join("ann"), await world.join("bob")
+        await world.part(bob)
+        change("color", "colors")(ann.session)  # type: ignore[arg-type]
+        change("color", "colour")(bob.session)  # type: ignore[arg-type]
+        insert(0, "x")(bob.session)  # type: ignore[arg-type]
+        await asyncio.sleep(120)
+        await world.back(bob)
+        await world.scene.settle(ann, bob)
+        assert ann.session is not None and bob.session is not None
+        mine, theirs = ann.session.apart, bob.session.apart
+        assert mine is not None and theirs is not None
+        (one,) = ann.session.buffer.overlaps(mine.common, mine.mine, mine.theirs)
+        (other,) = bob.session.buffer.overlaps(theirs.common, theirs.mine, theirs.theirs)
+        assert (
+            (one.was, one.mine, one.theirs)
+            == (other.was, other.theirs, other.mine)
+            == ("color", "colors", "colour")
+        )
+        assert (one.start, one.end, one.now, one.kind) == (other.start, other.end, other.now, other.kind)
+        [sentence] = [it for it in world.told["ann"] if "was offline" in it]
+        assert re.fullmatch(
+            r"bob was offline from \S+ to \S+; 2 changes, 1 where you wrote: look at line 2\.", sentence
+        )
+        assert 120 <= mine.until - mine.since < 130
+
+    simulate(10, live)
+
+
+def test_who_did_nothing_meanwhile_is_told_of_a_long_absence_only(tmp_path: Path) -> None:
+    async def live(chance: random.Random) -> None:
+        world = Apart(tmp_path, chance, "a\n")
+        ann, bob = await world.join("ann"), await world.join("bob")
+        for away_s, told in ((5, 0), (100, 1)):
+            await world.part(bob)
+            insert(0, "x")(bob.session)  # type: ignore[arg-type]
+            await asyncio.sleep(away_s)
+            await world.back(bob)
+            assert len([it for it in world.told["ann"] if "was offline" in it]) == told
+        assert ann.session is not None
+
+    simulate(11, live)
+
+
+def test_an_older_server_and_older_clients_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes back second hears first there, too; nobody is told who was online."""
+    monkeypatch.setattr("jpterm_like.sync.link.FEATURES", tuple(set(wire.FEATURES) - {wire.APART}))
+
+    async def live(chance: random.Random) -> None:
+        world = Apart(tmp_path, chance, "I saw teh\n")
+        ann, bob = await world.join("ann"), await world.join("bob")
+        await world.part(ann, bob)
+        for peer in (ann, bob):
+            change("teh", "the")(peer.session)  # type: ignore[arg-type]
+        await world.back(ann)
+        await world.back(bob)
+        assert await world.scene.settle(ann, bob) == "I saw the\n"
+        assert not any("was offline" in it for it in world.told["ann"])
+
+    simulate(12, live)
+
+
+def test_who_dies_before_the_others_were_told_tells_them_later(tmp_path: Path) -> None:
+    async def live(chance: random.Random) -> None:
+        world = Apart(tmp_path, chance, "the color of rope\n")
+        ann, bob = await world.join("ann"), await world.join("bob")
+        await world.part(bob)
+        change("color", "colors")(ann.session)  # type: ignore[arg-type]
+        change("color", "colour")(bob.session)  # type: ignore[arg-type]
+        assert bob.session is not None and ann.session is not None
+        world.scene.network.join("bob")
+        bob.session.retry_now()
+        while "u" not in ann.session.text:
+            await asyncio.sleep(0.0005)
+        assert not any("was offline" in it for it in world.told["ann"])
+        await bob.die()
+        await asyncio.sleep(5)
+        await bob.start()
+        await world.scene.settle(ann, bob)
+        assert any("1 where you wrote" in it for it in world.told["ann"])
+
+    simulate(13, live)
+
+
+def test_others_are_not_told_too_often(tmp_path: Path) -> None:
+    """Each look costs everybody the length of the text."""
+
+    async def live(chance: random.Random) -> None:
+        world = Apart(tmp_path, chance, "a\n")
+        ann, bob = await world.join("ann"), await world.join("bob")
+        assert ann.session is not None and bob.session is not None
+        version = bob.session.version
+        request = partial(wire.TellApart, known=version, work=Version(), since_ms=0, until_ms=1)
+        for _ in range(10):
+            await bob.session._ask(request, "")
+        with pytest.raises(RequestFailed):
+            await bob.session._ask(request, "")
+        assert len(ann.session._told_before) == 1
+
+    simulate(14, live)

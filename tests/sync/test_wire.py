@@ -74,6 +74,8 @@ MESSAGES: list[wire.Message] = [
     wire.FileForm(3, True, "iso8859-1", False, ("\r\n", "\n")),
     wire.Reform(3, 27, "utf-16-le", True, "\r\n"),
     wire.ReadAgain(3, 28, "cp1251"),
+    wire.TellApart(3, 29, VERSION, Version({9: 4}), 1_790_000_000_000, 2**53),
+    wire.ToldApart(3, 2**64 - 1, VERSION, Version({9: 4}), 1_790_000_000_000, 2**53),
     wire.Ping(),
     wire.Pong(),
 ]
