@@ -91,6 +91,10 @@ def _folder_in_memory(folder: Path, *, make: bool) -> Path | None:
     return mine / hashlib.blake2b(os.fsencode(folder), digest_size=16).hexdigest()
 
 
+SLOTS_MAX: Final = 64
+"""Limit of simultaneous openings of one document by one user."""
+
+
 def journal_name(key: str, slot: int) -> str:
     """Return the name of the journal for the nth simultaneous opening of a pad.
 

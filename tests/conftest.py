@@ -28,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--churn", type=int, default=20, help="how many documents come and go at a time")
     parser.addoption("--identities", type=int, default=40, help="how many stories of copies and backups")
     parser.addoption("--rounds", type=int, default=15, help="how often real processes are killed")
+    parser.addoption("--schedules", type=int, default=15, help="how many stories of people who come back")
     parser.addoption("--writers", type=int, default=100, help="how many rounds against other programs")
     parser.addoption("--packs", type=int, default=2_000, help="how many hostile packs are read")
     parser.addoption(

@@ -15,7 +15,6 @@ from crdt import TextBuffer, Version
 from jpterm_like.access.addresses import Address, parse_address
 from jpterm_like.cli.verify import judge
 from jpterm_like.client.events import Event, Reset
-from jpterm_like.client.journal import SLOTS_MAX
 from jpterm_like.client.open import connect_session
 from jpterm_like.client.session import Session
 from jpterm_like.config import Paths
@@ -25,7 +24,7 @@ from jpterm_like.files.read import read_plain
 from jpterm_like.saver import RestoredPad, rebuild
 from jpterm_like.storage.base import Inspection, NewerRelease
 from jpterm_like.storage.memory import MemoryStorage
-from jpterm_like.stores import journal_name, pads_of, replicas_of
+from jpterm_like.stores import SLOTS_MAX, journal_name, pads_of, replicas_of
 from jpterm_like.transports.base import CannotConnect
 
 JOIN_S: Final = 10.0

@@ -11,6 +11,9 @@ from jpterm_like.cli.parser import Command, add_address, add_name, add_save, lin
 from jpterm_like.cli.times import TIMES, point_in_time
 from jpterm_like.errors import escape_for_terminal
 
+AWAY: Final = float("-inf")
+"""In place of a time: since my last key."""
+
 
 def _blame_arguments(parser: ArgumentParser) -> None:
     add_address(parser)
@@ -62,6 +65,35 @@ def _diff(options: Namespace) -> int:
     if sys.stdout.isatty():
         found = [escape_for_terminal(line.removesuffix("\n")) + "\n" for line in found]
     sys.stdout.buffer.write("".join(found).encode("utf-8", "replace"))
+    return 1 if found else 0
+
+
+def _changes_arguments(parser: ArgumentParser) -> None:
+    add_address(parser)
+    parser.add_argument(
+        "--since",
+        metavar="TIME",
+        type=_time_or_away,
+        default=AWAY,
+        help=f"{TIMES}; or 'away', the default: since your last key in it on this machine",
+    )
+    parser.add_argument("--by", metavar="NAME", help="only what this person changed")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per change")
+
+
+def _time_or_away(text: str) -> float:
+    return AWAY if text == "away" else point_in_time(text)
+
+
+def _changes(options: Namespace) -> int:
+    from jpterm_like.cli.looking_back import read_changes, written_changes
+
+    found = read_changes(options.address, None if options.since == AWAY else options.since, options.by)
+    if options.json:
+        rows = [it.as_json() for it in found]
+    else:
+        rows = [escape_for_terminal(row) for row in written_changes(found)]
+    sys.stdout.buffer.write("".join(f"{row}\n" for row in rows).encode("utf-8", "replace"))
     return 1 if found else 0
 
 
@@ -129,6 +161,15 @@ COMMANDS: Final = (
         "changes. Times are accurate to ten seconds.",
         _diff_arguments,
         _diff,
+    ),
+    Command(
+        "changes",
+        "FILE|URL",
+        "list what changed since you were here last",
+        "List what changed since your last key in it on this machine, or since a time: where, who, when and what. A ! marks what you "
+        "and others changed without knowing of each other. Exit code 1: there are changes.",
+        _changes_arguments,
+        _changes,
     ),
     Command(
         "revert",

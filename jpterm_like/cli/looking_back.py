@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import PurePosixPath
 
 from crdt import Patch, Version
 from jpterm_like.cli.edit_requests import line_starts
 from jpterm_like.cli.scripting import confirmed, connected, saves_only_mine, with_session
 from jpterm_like.cli.times import readable
+from jpterm_like.client.last_visit import visits_noted
 from jpterm_like.client.session import Session
-from jpterm_like.config import display_name
+from jpterm_like.config import Paths, display_name
 from jpterm_like.errors import JptermError
 from jpterm_like.history.blame import BlamedLine, as_it_was, blame
+from jpterm_like.history.changed_places import ChangedPlace, changed_places
 from jpterm_like.history.differences import unified_diff
+from jpterm_like.stores import replicas_of
 
+SHOWN_MAX: int = 100
+"""Characters that are shown of a longer change."""
 NAME_WIDTH_MAX: int = 20
 """Cells of the column of names; longer names are cut."""
 
@@ -72,6 +78,57 @@ def read_diff(address: str, old: float, new: float | None, words: bool) -> list[
         )
 
     return with_session(address, look)
+
+
+def read_changes(address: str, since: float | None, by: str | None) -> list[ChangedPlace]:
+    """Return what changed since a time; None: since my last key in it on this machine.
+
+    Raises:
+        JptermError: it is not known when that was; see also `scripting.read_text`.
+    """
+
+    def look(session: Session) -> list[ChangedPlace]:
+        buffer, apart = session.buffer, None
+        if since is not None:
+            old = buffer.version_at(since)
+        else:
+            with closing(replicas_of(Paths.of_user())) as replicas:
+                visits = [it for it in visits_noted(replicas, session.key) if it.seen.meet(buffer.version)]
+            if not visits:
+                raise JptermError(
+                    f"It is not known what you saw of {session.title} last: say since when, as in --since 2h."
+                )
+            visit = max(visits, key=lambda it: it.at)
+            old, apart = visit.seen, visit.apart
+            if apart is not None and not apart.mine.merge(apart.theirs) <= buffer.version:
+                apart = None  # the server lacks some of it
+            if apart is not None:  # all that I wrote, also after it
+                mine = Version({site: buffer.version.get(site) for site in apart.mine.beyond(apart.common)})
+                old = apart.mine.merge(mine)
+            old = old.meet(buffer.version)
+        return list(changed_places(buffer, old, buffer.version, by, apart))
+
+    return with_session(address, look)
+
+
+def written_changes(places: Sequence[ChangedPlace]) -> Iterator[str]:
+    """Yield the changes as people read them."""
+    for it in places:
+        names = " and ".join(name or "(the file)" for name in it.names)
+        parts = [f"{sign}{_shortened(text)}" for sign, text in (("-", it.gone), ("+", it.new)) if text]
+        yield f"{'!' if it.overlap else ' '} line {it.line}  {readable(it.seconds)}  {names}  {'  '.join(parts)}"
+        if it.overlap is not None:
+            for what, text in (
+                ("was", it.overlap.was),
+                ("you", it.overlap.mine),
+                ("they", it.overlap.theirs),
+            ):
+                yield f"    {what:<4}  {_shortened(text)}"
+
+
+def _shortened(text: str) -> str:
+    text = text.replace("\n", "⏎")
+    return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX - 1]}…"
 
 
 def take_back(

@@ -12,6 +12,7 @@ higher site gives way.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -151,7 +152,7 @@ class CatchingUp(Discarding):
         self._tell_overlaps(taken_out, [])
         count = len(self.buffer.changes(common, theirs))
         sentence = (
-            f"{self.buffer.author_of(site) or SOMEBODY} was offline from {clock.words(work.since)} to "
+            f"{self._authors_of(work.work)} was offline from {clock.words(work.since)} to "
             f"{clock.words(work.until)}; {'one change' if count == 1 else f'{count} changes'}"
         )
         if left:
@@ -239,8 +240,11 @@ class CatchingUp(Discarding):
 
     def _names_of(self, overlaps: list[Overlap]) -> str:
         """The names of those who did the other side's part."""
-        sites = dict.fromkeys(site for it in overlaps for site, _, _ in it.their_operations)
-        return join_names(list(dict.fromkeys(self.buffer.author_of(site) or SOMEBODY for site in sites)))
+        return self._authors_of(site for it in overlaps for site, _, _ in it.their_operations)
+
+    def _authors_of(self, sites: Iterable[int]) -> str:
+        names = dict.fromkeys(self.buffer.author_of(site) for site in sites)
+        return join_names([name for name in names if name] or [SOMEBODY])
 
     def _lines_of(self, overlaps: list[Overlap]) -> str:
         """The lines of these places, for a sentence."""

@@ -21,7 +21,7 @@ from jpterm_like.client.last_visit import BYTES_MAX, VISIT, LastVisit, encode_vi
 from jpterm_like.errors import JptermError
 from jpterm_like.saver import REDUCED, ReadOnlySaver, RestoredPad, Saver, rebuild_reduced, restore
 from jpterm_like.storage.base import Storage, StorageError, Store, StoreBusy, StoreLost
-from jpterm_like.stores import FILE, journal_name
+from jpterm_like.stores import FILE, SLOTS_MAX, journal_name
 from jpterm_like.sync.pad import Pad
 from jpterm_like.sync.unsaved_work import Discard, decode_discards, encode_discards
 
@@ -31,8 +31,6 @@ SYNC_DELAY_S: Final = 0.25
 """Delay before the journal is flushed to the disk. The operating system has it at once."""
 RETRY_S: Final = 5.0
 """Delay before the next attempt to replace a lost journal."""
-SLOTS_MAX: Final = 64
-"""Limit of simultaneous openings of one document by one user."""
 
 
 def _may_be_of_another_file(name: str, slot: int) -> bool:

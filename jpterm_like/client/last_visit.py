@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from crdt import ForeignOp, Version
 from jpterm_like.history.apart import Apart, Work
-from jpterm_like.storage.base import StorageError, Store
+from jpterm_like.storage.base import Storage, StorageError, Store
+from jpterm_like.stores import SLOTS_MAX, journal_name
 
 VISIT: Final = "visit"
 """The name of the blob."""
@@ -94,6 +95,15 @@ def latest_visit(stores: Iterable[Store], version: Version) -> LastVisit | None:
                     visit = visit._replace(untold=None)
                 found = visit
     return found
+
+
+def visits_noted(storage: Storage, key: str) -> Iterator[LastVisit]:
+    """Yield the notes of all openings of an address, also of those that are open. Blocks on the disk."""
+    for slot in range(1, SLOTS_MAX + 1):
+        name = journal_name(key, slot)
+        visit = decode_visit(storage.read_blob(name, VISIT) or b"") if storage.has(name) else None
+        if visit is not None:
+            yield visit
 
 
 def _version(digits: object) -> Version:

@@ -280,6 +280,11 @@ class LocalSession:
         return self._address.path
 
     @property
+    def key(self) -> str:
+        """The key of the pad's journals."""
+        return self._address.key
+
+    @property
     def address(self) -> str:
         """The pad's address, for the screen."""
         return self._address.text

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -10,6 +12,10 @@ from typing import Any
 
 import pytest
 
+from jpterm_like.access.discovery import resolve_address
+from jpterm_like.client.open import open_session
+from jpterm_like.config import Paths
+from jpterm_like.stores import replicas_of
 from tests.access.test_scripting import done, failed
 from tests.e2e.terminal import PROGRAM, Serve, run
 
@@ -142,3 +148,32 @@ def test_under_the_hood(address: str) -> None:
     assert bobs["parent"] == [anns["site"], anns["clock"] + anns["count"] - 1]
     assert "There are no lines 9 to 9" in failed("inspect", address, "--json", "--lines", "9-9")
     assert "needs a terminal" in failed("inspect", address)
+
+
+def test_what_changed_since_a_time_or_my_last_key(address: str, tmp_path: Path) -> None:
+    """For people and programs, by everybody or one person; without a last key it has to be said since when."""
+    code, found = ended("changes", address, "--since", "1h")
+    assert code == 1
+    assert [line.split("  ", 3)[3] for line in found.splitlines()] == ["ann and bob  +three and bob by ann⏎"]
+    assert found.startswith("  line 3  ")
+    code, found = ended("changes", address, "--since", "1h", "--by", "bob", "--json")
+    (change,) = map(json.loads, found.splitlines())
+    assert (change["line"], change["names"], change["gone"]) == (3, ["ann", "bob"], "")
+    assert ended("changes", address, "--since", "1h", "--by", "cid") == (0, "")
+    assert "It is not known what you saw of" in failed("changes", address)
+
+    async def look() -> None:
+        storage = replicas_of(Paths.of_user())
+        session = open_session(resolve_address(address)[0], name="cid", storage=storage)
+        await session.start()
+        await session.wait_until_joined(20)
+        session.replace(0, 0, "cid ")
+        await session.stored()
+        await session.close()
+        storage.close()
+
+    asyncio.run(look())
+    assert ended("changes", address, "--since", "away") == (0, "")
+    done("insert", address, "--line", "2", "new\n", "--name", "bob")
+    code, found = ended("changes", address)
+    assert code == 1 and re.fullmatch(r"  line 2  \S+ \S+  bob  \+new⏎\n", found)
