@@ -20,7 +20,7 @@ from crdt import Overlap, OverlapKind, Patch, Version
 from jpterm_like import clock
 from jpterm_like.client.discarding import Discarding
 from jpterm_like.client.events import ApartChanged, Notice, RequestFailed
-from jpterm_like.client.last_visit import LastVisit
+from jpterm_like.client.last_visit import LastVisit, Parted
 from jpterm_like.history.apart import Apart, Work
 from jpterm_like.history.same_changes import my_operations, same_changes
 from jpterm_like.sync.unsaved_work import SOMEBODY, join_names
@@ -46,7 +46,7 @@ class CatchingUp(Discarding):
         """Continue where the user left the text. Call it before `start`."""
         self._visit = self._visit_before = visit
         if visit is not None:
-            self.apart, self._untold = visit.apart, visit.untold
+            self.apart, self._untold, self._parted = visit.apart, visit.untold, visit.parted
 
     def review_done(self) -> None:
         """Note that the user has reviewed what happened while the sides were apart."""
@@ -59,10 +59,12 @@ class CatchingUp(Discarding):
         """Compare what the server had with what was written here meanwhile, which is not sent yet."""
         if not channel.hears_first:
             return
-        now, had, own = self.version, self._had_before, self.buffer.site
-        mine = had.merge(Version({own: now.get(own)}))
-        came = Version({site: clock for site, clock in now.items() if site != own and clock > had.get(site)})
-        theirs = channel.theirs.merge(came)
+        parted, self._parted = self._parted, None
+        had = self._had_before if parted is None else parted.had
+        now, my_work = self.version, self._my_work()
+        mine = had.merge(my_work)
+        came = {site: clock for site, clock in now.items() if site not in my_work and clock > had.get(site)}
+        theirs = channel.theirs.merge(Version(came))
         common = mine.meet(theirs)
         overlaps: list[Overlap] = []
         if not mine <= common and not theirs <= common:
@@ -72,8 +74,7 @@ class CatchingUp(Discarding):
         left = [it for it in overlaps if it not in taken_out and _is_mixed(it)]
         until = clock.wall()
         visit, self._visit_before = self._visit_before, None
-        since = self._parted_at if self._parted_at is not None else visit.at if visit is not None else until
-        self._parted_at = None
+        since = min(it.at for it in (parted, visit, Parted(had, until)) if it is not None)
         my_work = self._my_work()
         news = my_work.beyond(common.meet(my_work))
         if news:
@@ -91,6 +92,15 @@ class CatchingUp(Discarding):
             self._work = self._untold
             self._tasks = [task for task in self._tasks if not task.done()]
             self._tasks.append(asyncio.create_task(self._tell_others(self._untold)))
+        elif parted is not None:
+            self._tasks.append(asyncio.create_task(self._keep_visit()))
+
+    def _part(self) -> None:
+        """Note what I had when the connection was lost. Blocks."""
+        self._parted = Parted(self.version, clock.wall())
+        visit = self._present_visit()
+        if self._keeps and self._visible and not self._closing:
+            self._journal.note_visit(visit)
 
     async def _tell_others(self, work: Work) -> None:
         """Tell the others what I wrote without hearing of them, once they have it. It is noted first: I may die before."""
@@ -279,12 +289,12 @@ class CatchingUp(Discarding):
 
     def _present_visit(self) -> LastVisit:
         before = self._visit or LastVisit(self.version, clock.wall())
-        self._visit = before._replace(apart=self.apart, untold=self._untold)
+        self._visit = before._replace(apart=self.apart, untold=self._untold, parted=self._parted)
         return self._visit
 
     def _forget_visit(self) -> None:
         """Forget what is about another history than the present one."""
-        self._visit = self._visit_before = self._parted_at = self._untold = self._work = None
+        self._visit = self._visit_before = self._parted = self._untold = self._work = None
         self._told.clear()
         if self.apart is not None:
             self.apart = None

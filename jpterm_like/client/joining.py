@@ -16,6 +16,7 @@ from jpterm_like.client.catching_up import CatchingUp
 from jpterm_like.client.connection import RETRY_MOST_S
 from jpterm_like.client.events import Notice, PeopleChanged, Reset, Status, StatusChanged
 from jpterm_like.client.journal import held_of, unused_slot
+from jpterm_like.client.last_visit import Parted
 from jpterm_like.client.topics import OF_SERVER
 from jpterm_like.errors import JptermError
 from jpterm_like.saver import RestoredPad, Saver
@@ -127,6 +128,8 @@ class Joining(CatchingUp):
     def _begin_opening(self) -> None:
         """Open the pad at the server with our version of it."""
         self._stored_before, self._had_before = self.pad.stored, self.pad.buffer.version
+        if self._parted is None:
+            self._parted = Parted(self._had_before, clock.wall())
         self._open_channel(self.pad)
 
     def _on_elsewhere(self, path: str) -> None:

@@ -23,6 +23,15 @@ BYTES_MAX: Final = 1024 * 1024
 """A longer note, of a text that was opened a hundred thousand times, is not kept."""
 
 
+class Parted(NamedTuple):
+    """When the connection was lost. What came since, on connections that were lost before all had come, is not in it."""
+
+    had: Version
+    """What I had then."""
+    at: float
+    """Seconds since 1970."""
+
+
 class LastVisit(NamedTuple):
     """See the module."""
 
@@ -34,11 +43,13 @@ class LastVisit(NamedTuple):
     """What is still to be reviewed."""
     untold: Work | None = None
     """What I wrote without hearing of the others, who are still to be told."""
+    parted: Parted | None = None
+    """Since when I have not heard all that the others did."""
 
 
 def encode_visit(visit: LastVisit) -> bytes:
     """Return the content of the blob."""
-    apart, untold = visit.apart, visit.untold
+    apart, untold, parted = visit.apart, visit.untold, visit.parted
     kept = {
         "version": FORMAT,
         "seen": visit.seen.encode().hex(),
@@ -52,6 +63,7 @@ def encode_visit(visit: LastVisit) -> bytes:
         ],
         "untold": untold
         and [untold.known.encode().hex(), untold.work.encode().hex(), untold.since, untold.until],
+        "parted": parted and [parted.had.encode().hex(), parted.at],
     }
     return json.dumps(kept, separators=(",", ":")).encode("ascii")
 
@@ -62,7 +74,10 @@ def decode_visit(data: bytes) -> LastVisit | None:
         kept: Any = json.loads(data)
         if kept["version"] != FORMAT:
             return None
-        apart = untold = None
+        apart = untold = parted = None
+        if kept["parted"] is not None:
+            had, at = kept["parted"]
+            parted = Parted(_version(had), float(at))
         if kept["untold"] is not None:
             known, work, since, until = kept["untold"]
             untold = Work(_version(known), _version(work), float(since), float(until))
@@ -70,7 +85,7 @@ def decode_visit(data: bytes) -> LastVisit | None:
             common, mine, theirs, since, until, taken_out = kept["apart"]
             versions = [_version(it) for it in (common, mine, theirs)]
             apart = Apart(versions[0], versions[1], versions[2], float(since), float(until), int(taken_out))
-        return LastVisit(_version(kept["seen"]), float(kept["at"]), apart, untold)
+        return LastVisit(_version(kept["seen"]), float(kept["at"]), apart, untold, parted)
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError, ForeignOp):
         return None
 
@@ -93,6 +108,8 @@ def latest_visit(stores: Iterable[Store], version: Version) -> LastVisit | None:
                     visit = visit._replace(apart=None)
                 if visit.untold is not None and not visit.untold.written <= version:
                     visit = visit._replace(untold=None)
+                if visit.parted is not None and not visit.parted.had <= version:
+                    visit = visit._replace(parted=None)
                 found = visit
     return found
 

@@ -28,7 +28,7 @@ from jpterm_like.client.events import (
     Topic,
 )
 from jpterm_like.client.journal import Journal
-from jpterm_like.client.last_visit import LastVisit
+from jpterm_like.client.last_visit import LastVisit, Parted
 from jpterm_like.errors import JptermError
 from jpterm_like.files.encoding import Form
 from jpterm_like.history.apart import Apart, Work
@@ -159,8 +159,8 @@ class LocalSession:
         """What was told already."""
         self._is_keyed = False
         """Whether there was a key that is not noted yet: an edit, or a move of the caret."""
-        self._parted_at: float | None = None
-        """When the connection was lost; seconds since 1970."""
+        self._parted: Parted | None = None
+        """Since when I have not heard all that the others did; None while I do."""
         self._attach(pad)
 
     # ------------------------------------------------------------------ the text

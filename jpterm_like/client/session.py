@@ -12,7 +12,6 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from crdt import Patch, TextBuffer
-from jpterm_like import clock
 from jpterm_like.background import restart_on_failure
 from jpterm_like.client.connection import CLOSE_S
 from jpterm_like.client.events import Notice, Said, Status, StatusChanged
@@ -121,6 +120,7 @@ class Session(Joining):
         if channel is not None and channel.pad is self.pad:
             self._sent = self._sent.merge(channel.cursor.version)
             if self._caught_up.is_set():
+                self._part()
                 self._parted_at = clock.wall()
         if channel is not None and channel.pad is self.pad and not channel.cursor.version <= self.pad.stored:
             # If the server loses it, others may have brought it into the next history, also after this opening.

@@ -281,7 +281,7 @@ class Link:
     def _one_of_ours(self) -> list[bytes]:
         """The one message that is let through, once everything was received that there is. The link ends when it has arrived."""
         for channel in self.channels.values():
-            if channel.goal is None and not self._is_one_out:
+            if channel.goal is None and not channel.holds and not self._is_one_out:
                 self._is_one_out = True
                 self._pings.append(None)
                 self._say(wire.Ping())

@@ -25,11 +25,10 @@ import msgpack
 
 from crdt import Anchor, TextBuffer, Version
 from jpterm_like import __version__
-from jpterm_like.client.last_visit import LastVisit, encode_visit
+from jpterm_like.client.last_visit import LastVisit, Parted, encode_visit
 from jpterm_like.config import Paths, Settings
 from jpterm_like.files.access_control import Access, FilePermissions, PathPermissions
 from jpterm_like.history.apart import Apart, Work
-from jpterm_like.history.apart import Apart
 from jpterm_like.packs import records
 from jpterm_like.packs.marker import encode as encode_marker
 from jpterm_like.packs.marker import marker_name
@@ -118,6 +117,7 @@ VISIT = LastVisit(
     1_790_000_000.5,
     Apart(Version({3: 4}), Version({3: 5}), Version({3: 4, 9: 2}), 1_789_999_000.0, 1_789_999_600.25, 2),
     Work(Version({3: 4}), Version({3: 5, 8: 1}), 1_789_999_000.0, 1_789_999_600.25),
+    Parted(Version({3: 4, 9: 1}), 1_789_999_000.0),
 )
 
 

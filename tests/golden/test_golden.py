@@ -15,11 +15,10 @@ from typing import Any
 import pytest
 
 from crdt import TextBuffer, Version
-from jpterm_like.client.last_visit import LastVisit, decode_visit, encode_visit, is_of_newer
+from jpterm_like.client.last_visit import LastVisit, Parted, decode_visit, encode_visit, is_of_newer
 from jpterm_like.config import Paths, Settings
 from jpterm_like.files.access_control import Access
 from jpterm_like.history.apart import Apart, Work
-from jpterm_like.history.apart import Apart
 from jpterm_like.packs.decisions import Standing
 from jpterm_like.packs.names import lane_name
 from jpterm_like.packs.pack import PackRecord
@@ -105,6 +104,7 @@ def test_the_note_of_a_last_visit_is_read() -> None:
         1_790_000_000.5,
         Apart(Version({3: 4}), Version({3: 5}), Version({3: 4, 9: 2}), 1_789_999_000.0, 1_789_999_600.25, 2),
         Work(Version({3: 4}), Version({3: 5, 8: 1}), 1_789_999_000.0, 1_789_999_600.25),
+        Parted(Version({3: 4, 9: 1}), 1_789_999_000.0),
     )
     found = decode_visit(data)
     assert found is not None and encode_visit(found) == data

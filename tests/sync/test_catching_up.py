@@ -454,3 +454,39 @@ def test_others_are_not_told_too_often(tmp_path: Path) -> None:
         assert len(ann.session._told_before) == 1
 
     simulate(14, live)
+
+
+def test_what_came_before_the_line_was_cut_again_is_not_known_to_who_wrote_before(tmp_path: Path) -> None:
+    """Catching up takes three connections, and the editor dies on the second one."""
+
+    async def live(chance: random.Random) -> None:
+        world = Apart(tmp_path, chance, "the color of rope\n")
+        ann, bob = await world.join("ann"), await world.join("bob")
+        assert ann.session is not None and bob.session is not None
+        await world.part(bob)
+        change("color", "colors")(ann.session)
+        for at in range(2000):  # more than comes in one message
+            ann.session.replace(at % 2 and 19, at % 2 and 19, f"{at} {chance.random()}\n")
+        change("color", "colour")(bob.session)
+        for ends in (True, False):
+            assert bob.session is not None
+            world.scene.network.join("bob")
+            before = bob.session.version
+            bob.session.retry_now()
+            while bob.session.version == before:
+                await asyncio.sleep(0.0005)
+            world.scene.network.part("bob")
+            world.scene.network.cut("bob")
+            assert not bob.session._caught_up.is_set()
+            if ends:
+                await bob.die()
+                await bob.start()
+            await asyncio.sleep(1)
+        await world.back(bob)
+        await world.scene.settle(ann, bob)
+        assert bob.session is not None and bob.session.apart is not None
+        apart = bob.session.apart
+        (overlap,) = bob.session.buffer.overlaps(apart.common, apart.mine, apart.theirs)
+        assert (overlap.was, overlap.mine, overlap.theirs) == ("color", "colour", "colors")
+
+    simulate(15, live)
