@@ -117,11 +117,8 @@ class Session(Joining):
 
     def _on_lost(self, link: Link) -> None:
         channel = link.channels.get(self._connection.channel)
-        if channel is not None and channel.pad is self.pad:
-            self._sent = self._sent.merge(channel.cursor.version)
-            if self._caught_up.is_set():
-                self._part()
-                self._parted_at = clock.wall()
+        if channel is not None and channel.pad is self.pad and self._caught_up.is_set():
+            self._part()
         if channel is not None and channel.pad is self.pad and not channel.cursor.version <= self.pad.stored:
             # If the server loses it, others may have brought it into the next history, also after this opening.
             self.pad.sent = self.pad.sent.merge(channel.cursor.version)
