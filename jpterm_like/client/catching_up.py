@@ -52,6 +52,7 @@ class CatchingUp(Discarding):
         """Note that the user has reviewed what happened while the sides were apart."""
         if self.apart is not None:
             self._set_apart(None)
+            self._settle("apart")
 
     # ------------------------------------------------------------------ I come back
 
@@ -167,7 +168,7 @@ class CatchingUp(Discarding):
         )
         if left:
             sentence += f", {len(left)} where you wrote: look at {self._lines_of(left)}"
-        self._notify(Notice(f"{sentence}.", serious=bool(left)))
+        self._notify(Notice(f"{sentence}.", serious=bool(left), topic="apart"))
 
     def _give_way(self, site: int, work: Work) -> list[Overlap]:
         """Take out my copies of what somebody did who came back at the same moment as I did, so that neither heard the other first.
@@ -246,7 +247,7 @@ class CatchingUp(Discarding):
                 f"You and {self._names_of(conflicts)} changed the same place without knowing of each other: "
                 f"look at {self._lines_of(conflicts)}."
             )
-            self._notify(Notice(sentence, serious=True))
+            self._notify(Notice(sentence, serious=True, topic="apart"))
 
     def _names_of(self, overlaps: list[Overlap]) -> str:
         """The names of those who did the other side's part."""

@@ -61,9 +61,10 @@ class StatusChanged:
     """`client.session.status`, `unsent`, `saved`, `role` or `ready` may have changed."""
 
 
-Topic = Literal["", "line", "discards", "saving", "file", "storing", "contest", "journal", "role"]
+Topic = Literal["", "line", "discards", "saving", "file", "storing", "contest", "journal", "role", "apart"]
 """A condition that lasts: no connection; discarded work that can be restored; the plain file is not saved, is gone or cannot be read;
-the server's disk fails; another program keeps changing the file; this machine's disk fails; I may not write any more."""
+the server's disk fails; another program keeps changing the file; this machine's disk fails; I may not write any more; what others and I did
+apart is to be reviewed."""
 
 
 class Notice(NamedTuple):

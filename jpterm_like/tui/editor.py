@@ -579,6 +579,8 @@ class Editor(Editing, Rows, can_focus=True):
                 self.messages.forget(topic)
             case Said(name, line):
                 self.post_message(self.HeardLine(name, line))
+            case Notice(topic="apart") if self.session.apart is not None:
+                pass  # the review says so itself, with the key that shows it
             case Notice(sentence, topic=topic) if topic:
                 self.say_about(topic, sentence)
             case Notice(sentence, serious) if serious:

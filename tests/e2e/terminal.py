@@ -35,10 +35,12 @@ KEYS = {
     "ctrl+home": "\x1b[1;5H",
     "ctrl+end": "\x1b[1;5F",
     "ctrl+a": "\x01",
+    "ctrl+k": "\x0b",
     "ctrl+s": "\x13",
     "ctrl+p": "\x10",
     "ctrl+q": "\x11",
     "ctrl+z": "\x1a",
+    "f9": "\x1b[20~",
 }
 
 

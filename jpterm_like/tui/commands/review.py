@@ -39,7 +39,7 @@ PAUSE_S: Final = 0.3
 FOLLOW_S: Final = 0.1
 """How soon the card shows what is written while the keyboard is in the text: a key there does not wait for it."""
 
-TOPIC: Final = "review"
+TOPIC: Final = "apart"
 """The topic of the message that offers a review."""
 
 NAME_CELLS: Final = 20
