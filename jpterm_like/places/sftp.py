@@ -157,6 +157,7 @@ class _Line:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
+            cwd="/",
             start_new_session=True,
         )
         assert self._process.stdin is not None and self._process.stdout is not None

@@ -82,6 +82,10 @@ class WebdavPlace:
             timeout=urllib3.Timeout(connect=CONNECT_S, read=SILENCE_S), retries=retries, maxsize=4
         )
 
+    def close(self) -> None:
+        """End the kept connections. The next call makes others."""
+        self._pool.clear()
+
     @property
     def _where(self) -> str:
         return f"The place {escape_for_terminal(self.address)}"

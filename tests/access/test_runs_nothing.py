@@ -203,6 +203,10 @@ STARTED = {
         "asyncio.create_subprocess_exec",
     ): "our own Python for spelling: in /, and -P keeps the folder out of what is imported",
     ("jpterm_like/tui/browser.py", "subprocess.Popen"): "the desktop's opener or $BROWSER: in /",
+    (
+        "jpterm_like/places/sftp.py",
+        "subprocess.Popen",
+    ): "ssh to a place, with the person's own settings: in /",
     ("jpterm_like/access/ssh.py", "subprocess.Popen"): "ssh, whose settings are in the home and in /etc",
 }
 """Every program that is started, and why no file of the folder in which a person works decides what it does."""

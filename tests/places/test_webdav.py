@@ -20,6 +20,22 @@ from tests.places.conformance import ANN, BOB, NOTES, PackRecord, PlaceConforman
 from tests.places.servers import WEBDAV, free_port
 
 
+@pytest.fixture(autouse=True)
+def closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No connection of a test stays."""
+    made: list[WebdavPlace] = []
+    make = WebdavPlace.__init__
+
+    def noted(place: WebdavPlace, *arguments: str) -> None:
+        make(place, *arguments)
+        made.append(place)
+
+    monkeypatch.setattr(WebdavPlace, "__init__", noted)
+    yield
+    for place in made:
+        place.close()
+
+
 @pytest.fixture(params=list(WEBDAV), scope="module")
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp(request.param)

@@ -165,7 +165,7 @@ def test_a_mistake_in_a_task_of_a_session_begins_it_anew(
         bob.replace(0, 0, "two ")
         await asyncio.sleep(40)
         assert await settled() == "two "
-        assert all(not task.done() for task in ann._tasks)
+        assert not any(task.done() for task in ann._tasks[:2]), "the others tell something once"
 
     simulate(5, lambda chance: story())
     lines = [it.sentence for it in told if isinstance(it, Notice) and it.topic == "line"]

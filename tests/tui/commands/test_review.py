@@ -131,7 +131,7 @@ async def test_esc_goes_back_and_the_review_waits() -> None:
         assert card(story)[0].startswith("─ 2 of 2 ─")
 
 
-async def test_e_goes_to_the_text_and_f9_comes_back() -> None:
+async def test_the_text_is_edited_and_the_card_comes_back() -> None:
     async with apart() as story:
         await both_fix_a_word(story)
         await story.go_on("ann presses f9 e")
@@ -210,7 +210,7 @@ async def test_who_only_reads_can_keep_and_look() -> None:
         assert ann.apart is None
 
 
-async def test_without_a_review_f9_goes_to_the_next_change() -> None:
+async def test_without_a_review_its_key_goes_to_the_next_change() -> None:
     async with Story() as story:
         await story.go_on("ann: |one⏎two   bob: one⏎two|")
         await story.go_on("bob types X")
