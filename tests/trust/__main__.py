@@ -50,7 +50,7 @@ CI: Final = {
     "--schedules": 200,
     "--streams": 12,
     "--packs": 20_000,
-    "--carriers": 5_000,
+    "--carriers": 2_000,
 }
 
 TESTS: Final = (
