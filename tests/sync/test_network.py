@@ -19,10 +19,9 @@ __all__ = ["Folder"]
 SHARES = {"outages": 2, "programs": 1, "losses": 1, "names": 1}
 """So many of five seeds are for each climate."""
 PARTS = 4
-OPEN = {("programs", 17)}
-"""A seed that fails since those who come back hear first, which changed what happens in every seed: somebody joins a new document
-while the server's disk is full, and its power goes. The file's own text was called stored, and only the plain file had it. Why is not
-known yet. `--seed` plays it."""
+EARLY = {("programs", 17)}
+"""A seed in which the text that a document begins with is called stored before its store is: the plain file has it. The disk fails, the power
+goes, and the judge looks into the store alone. `--seed` plays it."""
 
 
 def run(climate: str, seed: int, root: Path, mistakes: list[str]) -> None:
@@ -63,7 +62,7 @@ def test_nothing_is_lost_or_doubled_in_any_network(
     """Every token that was typed is in the end at everyone exactly once, whatever the lines and machines did."""
     share = len(seeds) * SHARES[climate] // sum(SHARES.values()) or 1
     for seed in seeds[:share][part::PARTS]:
-        if (climate, seed) in OPEN and len(seeds) > 1:
+        if (climate, seed) in EARLY and len(seeds) > 1:
             continue
         root = tmp_path / str(seed)
         root.mkdir()

@@ -484,7 +484,7 @@ LOSSES: Final = ("server_empty", "server_older", "mounted_late", "another_server
 AMONG: Final = (*LOSSES, "second_editor", "death", "offline_for_long", "server_store_lost", "client_backup")
 
 
-TWICE_LOST = {417}
+TWICE_LOST = {301}
 """Seeds in which a server loses its store, gets the text back under new ids, and loses the power before that is on its disk. Whoever has
 the text under its first ids may then come before those who have it under the new ones, and it is there twice. `--seed` plays them."""
 
