@@ -63,7 +63,8 @@ class CatchingUp(Discarding):
         parted, self._parted = self._parted, None
         had = self._had_before if parted is None else parted.had
         now, my_work = self.version, self._my_work()
-        mine = had.merge(my_work)
+        written = my_work  # without what is taken out of it: that needs no review
+        mine = had.merge(written)
         came = {site: clock for site, clock in now.items() if site not in my_work and clock > had.get(site)}
         theirs = channel.theirs.merge(Version(came))
         common = mine.meet(theirs)
@@ -84,7 +85,7 @@ class CatchingUp(Discarding):
         if visit is not None:  # what came after my last key is news, too
             mine = visit.seen
             theirs = theirs.merge(Version({site: now.get(site) for site in now if site not in my_work}))
-        mine = mine.merge(my_work)
+        mine = mine.merge(written)
         is_away = until - since >= AWAY_S and not theirs <= mine
         if left or taken_out or is_away:
             self._offer_review(Apart(mine.meet(theirs), mine, theirs, since, until, len(taken_out)))
@@ -151,8 +152,8 @@ class CatchingUp(Discarding):
     def _compare(self, site: int, work: Work) -> None:
         """Compare the work of somebody who came back with mine."""
         theirs = work.written
-        taken_out = self._give_way(site, work)
         mine = work.known.merge(self._my_work())
+        taken_out = self._give_way(site, work)
         common = mine.meet(theirs)
         left = []
         if not mine <= common and not theirs <= common:
@@ -222,10 +223,11 @@ class CatchingUp(Discarding):
         before = self.apart
         if before is not None:
             my_work = self._my_work()
+            mine = Version({site: apart.mine.get(site) for site in apart.mine if site in my_work})
             others = Version({site: apart.theirs.get(site) for site in apart.theirs if site not in my_work})
             apart = Apart(
                 before.common,
-                before.mine.merge(my_work),
+                before.mine.merge(mine),
                 before.theirs.merge(others),
                 min(before.since, apart.since),
                 max(before.until, apart.until),

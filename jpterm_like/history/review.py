@@ -154,9 +154,16 @@ class _Finder:
 
     # What both touched
 
+    def _present(self, overlap: Overlap) -> str | None:
+        """The text at the place now; None if the place is not here."""
+        start, end = self._buffer.offset(overlap.first), self._buffer.offset(overlap.last)
+        return None if start is None or end is None else self._text[start:end]
+
     def _overlapping(self, overlaps: Sequence[Overlap], copies: _Copies) -> Iterator[Item]:
         my_copies: _Copies | None = None
         for it in overlaps:
+            if it.kind is OverlapKind.SAME_CHANGE and it.now != it.theirs and self._present(it) == it.theirs:
+                continue  # one copy was taken out, and there is nothing to decide
             kind, rank = _KINDS[it.kind]
             mine, theirs = it.my_operations, it.their_operations
             is_moved = False

@@ -14,6 +14,7 @@ import pytest
 from crdt import Version
 from jpterm_like.client.events import ApartChanged, Notice, RequestFailed
 from jpterm_like.client.session import Session
+from jpterm_like.history.review import Kind, items_of
 from jpterm_like.sync import wire
 from tests.sync.network import Peer, simulate
 from tests.sync.test_outages import Scene
@@ -138,6 +139,10 @@ def test_a_change_that_both_made_is_there_once(what: str, killed: bool, tmp_path
         if what != "delete":
             assert bob.session.apart is not None and bob.session.apart.taken_out
             assert any("made the same change" in it for it in world.told["bob"])
+            items = items_of(bob.session.buffer, bob.session.apart, False)
+            assert [it.kind for it in items if it.kind is not Kind.SAME_CHANGE] == [], (
+                "nothing is left to decide"
+            )
         assert not any("look at line" in it for it in world.told["ann"] + world.told["bob"])
         bob.session.undo()  # what was taken out is a step of mine
         bob.session.redo()
