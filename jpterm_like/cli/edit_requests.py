@@ -274,6 +274,21 @@ def line_starts(text: str) -> list[int]:
     return starts
 
 
+def range_of_lines(text: str, lines: tuple[int, int] | None) -> tuple[int, int]:
+    """Return the offsets of some lines, with the line break of the last one; None: of all.
+
+    Raises:
+        JptermError: there are no such lines.
+    """
+    if lines is None:
+        return 0, len(text)
+    starts = [*line_starts(text), len(text)]
+    first, last = lines
+    if not first <= last < len(starts):
+        raise JptermError(f"There are no lines {first} to {last}; the last line is {len(starts) - 1}.")
+    return starts[first - 1], starts[last]
+
+
 def people_in(session: Session) -> list[dict[str, object]]:
     """List the other people: name, offset of the caret, line and column from 1, and the selection if there is one."""
     buffer = session.buffer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from jpterm_like.cli.edit_requests import line_starts
+from jpterm_like.cli.edit_requests import range_of_lines
 from jpterm_like.cli.scripting import connected
 from jpterm_like.client.session import Session
 from jpterm_like.errors import JptermError
@@ -66,14 +66,7 @@ async def _guests(session: Session) -> list[dict[str, object]]:
 
 def _runs(session: Session, lines: tuple[int, int] | None) -> Iterator[dict[str, object]]:
     buffer = session.buffer
-    start, end = 0, len(buffer)
-    if lines is not None:
-        starts = [*line_starts(buffer.text), end]
-        first, last = lines
-        if not first <= last < len(starts):
-            raise JptermError(f"There are no lines {first} to {last}; the last line is {len(starts) - 1}.")
-        start, end = starts[first - 1], starts[last]
-    for view in buffer.runs(start, end):
+    for view in buffer.runs(*range_of_lines(buffer.text, lines)):
         yield {
             "kind": "run",
             "site": f"{view.site:016x}",

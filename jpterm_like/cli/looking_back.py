@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import PurePosixPath
 
 from crdt import Patch, Version
-from jpterm_like.cli.edit_requests import line_starts
+from jpterm_like.cli.edit_requests import line_starts, range_of_lines
 from jpterm_like.cli.scripting import confirmed, connected, saves_only_mine, with_session
 from jpterm_like.cli.times import readable
 from jpterm_like.client.last_visit import visits_noted
@@ -189,7 +189,7 @@ def _edit(
 
     async def edit() -> str:
         async with connected(address, name=who, create=False, visible=True) as session:
-            start, end = _range(session.text, lines)
+            start, end = range_of_lines(session.text, lines)
             patch = act(session, start, end)
             if not patch:
                 raise JptermError(f"{nothing} Nothing was changed.")
@@ -199,21 +199,6 @@ def _edit(
             return f"{len(patch)} {'passage' if len(patch) == 1 else 'passages'}: {gone:,} characters gone, {back:,} back."
 
     return asyncio.run(edit())
-
-
-def _range(text: str, lines: tuple[int, int] | None) -> tuple[int, int]:
-    """Return the offsets of some lines, with the line break of the last one.
-
-    Raises:
-        JptermError: there are no such lines.
-    """
-    if lines is None:
-        return 0, len(text)
-    starts = [*line_starts(text), len(text)]
-    first, last = lines
-    if not first <= last < len(starts):
-        raise JptermError(f"There are no lines {first} to {last}; the last line is {len(starts) - 1}.")
-    return starts[first - 1], starts[last]
 
 
 def _since(since: float | None) -> str:
