@@ -1,18 +1,16 @@
-"""Commands that look back: blame, diff, revert, restore."""
+"""Commands that look back: blame, diff, changes, revert, restore."""
 
 from __future__ import annotations
 
 import json
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable
 from typing import Final
 
 from jpterm_like.cli.parser import Command, add_address, add_name, add_save, line_range, lines, parser_of
 from jpterm_like.cli.times import TIMES, point_in_time
 from jpterm_like.errors import escape_for_terminal
-
-AWAY: Final = float("-inf")
-"""In place of a time: since my last key."""
 
 
 def _blame_arguments(parser: ArgumentParser) -> None:
@@ -45,7 +43,7 @@ def _blame(options: Namespace) -> int:
         rows = list(porcelain(found, file))
     else:
         rows = [escape_for_terminal(row) for row in written_blame(found)]
-    sys.stdout.buffer.write("".join(f"{row}\n" for row in rows).encode("utf-8", "replace"))
+    _print_rows(rows)
     return 0
 
 
@@ -74,26 +72,25 @@ def _changes_arguments(parser: ArgumentParser) -> None:
         "--since",
         metavar="TIME",
         type=_time_or_away,
-        default=AWAY,
         help=f"{TIMES}; or 'away', the default: since your last key in it on this machine",
     )
     parser.add_argument("--by", metavar="NAME", help="only what this person changed")
     parser.add_argument("--json", action="store_true", help="print one JSON object per change")
 
 
-def _time_or_away(text: str) -> float:
-    return AWAY if text == "away" else point_in_time(text)
+def _time_or_away(text: str) -> float | None:
+    return None if text == "away" else point_in_time(text)
 
 
 def _changes(options: Namespace) -> int:
     from jpterm_like.cli.looking_back import read_changes, written_changes
 
-    found = read_changes(options.address, None if options.since == AWAY else options.since, options.by)
+    found = read_changes(options.address, options.since, options.by)
     if options.json:
         rows = [it.as_json() for it in found]
     else:
         rows = [escape_for_terminal(row) for row in written_changes(found)]
-    sys.stdout.buffer.write("".join(f"{row}\n" for row in rows).encode("utf-8", "replace"))
+    _print_rows(rows)
     return 1 if found else 0
 
 
@@ -141,6 +138,10 @@ def _add_edit(parser: ArgumentParser) -> None:
     parser.add_argument("--lines", metavar="A-B", type=lines, help="only in these lines; the first line is 1")
     add_name(parser)
     add_save(parser)
+
+
+def _print_rows(rows: Iterable[str]) -> None:
+    sys.stdout.buffer.write("".join(f"{row}\n" for row in rows).encode("utf-8", "replace"))
 
 
 COMMANDS: Final = (

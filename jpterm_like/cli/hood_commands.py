@@ -42,9 +42,8 @@ def _inspect(options: Namespace) -> int:
     if options.json:
         from jpterm_like.cli.inspecting import inspect
 
-        sys.stdout.buffer.write(
-            "".join(f"{json.dumps(row)}\n" for row in inspect(options.address, options.lines)).encode()
-        )
+        for row in inspect(options.address, options.lines):
+            print(json.dumps(row))
         return 0
     _check_terminal("Looking under the hood needs a terminal; --json prints what is to be seen.")
     from jpterm_like.cli.edit import edit

@@ -15,6 +15,7 @@ from jpterm_like.client.last_visit import visits_noted
 from jpterm_like.client.session import Session
 from jpterm_like.config import Paths, display_name
 from jpterm_like.errors import JptermError
+from jpterm_like.history.apart import Apart
 from jpterm_like.history.blame import BlamedLine, as_it_was, blame
 from jpterm_like.history.changed_places import ChangedPlace, changed_places
 from jpterm_like.history.differences import unified_diff
@@ -88,27 +89,33 @@ def read_changes(address: str, since: float | None, by: str | None) -> list[Chan
     """
 
     def look(session: Session) -> list[ChangedPlace]:
-        buffer, apart = session.buffer, None
-        if since is not None:
-            old = buffer.version_at(since)
-        else:
-            with closing(replicas_of(Paths.of_user())) as replicas:
-                visits = [it for it in visits_noted(replicas, session.key) if it.seen.meet(buffer.version)]
-            if not visits:
-                raise JptermError(
-                    f"It is not known what you saw of {session.title} last: say since when, as in --since 2h."
-                )
-            visit = max(visits, key=lambda it: it.at)
-            old, apart = visit.seen, visit.apart
-            if apart is not None and not apart.mine.merge(apart.theirs) <= buffer.version:
-                apart = None  # the server lacks some of it
-            if apart is not None:  # all that I wrote, also after it
-                mine = Version({site: buffer.version.get(site) for site in apart.mine.beyond(apart.common)})
-                old = apart.mine.merge(mine)
-            old = old.meet(buffer.version)
+        buffer = session.buffer
+        old, apart = _seen_last(session) if since is None else (buffer.version_at(since), None)
         return list(changed_places(buffer, old, buffer.version, by, apart))
 
     return with_session(address, look)
+
+
+def _seen_last(session: Session) -> tuple[Version, Apart | None]:
+    """Return what I had seen of a text at my last key in it on this machine, and what I still have to review.
+
+    Raises:
+        JptermError: it is not known.
+    """
+    version = session.buffer.version
+    with closing(replicas_of(Paths.of_user())) as replicas:
+        visits = [it for it in visits_noted(replicas, session.key) if it.seen.meet(version)]
+    if not visits:
+        raise JptermError(
+            f"It is not known what you saw of {session.title} last: say since when, as in --since 2h."
+        )
+    visit = max(visits, key=lambda it: it.at)
+    apart = visit.apart
+    if apart is None or not apart.mine.merge(apart.theirs) <= version:  # the server lacks some of it
+        return visit.seen.meet(version), None
+    # All that I wrote, also after it.
+    mine = Version({site: version.get(site) for site in apart.mine.beyond(apart.common)})
+    return apart.mine.merge(mine).meet(version), apart
 
 
 def written_changes(places: Sequence[ChangedPlace]) -> Iterator[str]:
