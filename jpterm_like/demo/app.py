@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from textwrap import wrap
 from typing import Final
 
@@ -28,11 +28,10 @@ from jpterm_like.tui.workspace import Pane
 DELAYS_S: Final = (0.0, 0.08, 0.4, 2.0)
 """What one can choose from."""
 CUTS_EVERY_S: Final = 20.0
-"""How often a line with cuts is cut, for CUT_S."""
+"""How long a line with cuts holds before it is cut for CUT_S."""
 CUT_S: Final = 3.0
 LOOK_S: Final = 0.1
-KEY_S: Final = 0.07
-"""The time between two keys of a lesson."""
+"""How often the lines and the panel are shown anew."""
 PANEL_HEIGHT: Final = 7
 KEYS: Final = {
     "f2": "next step",
@@ -88,7 +87,7 @@ class DemoApp(EditorApp):
         number: int = 0,
         *,
         theme: str | None = None,
-        key_s: float = KEY_S,
+        key_s: float,
     ) -> None:
         self.stage = stage
         self.lesson = lesson
@@ -111,8 +110,8 @@ class DemoApp(EditorApp):
 
     # ------------------------------------------------------------------ the screen
 
-    def begin(self, openings: object) -> None:
-        super().begin([Opening(person.session) for person in self.stage.people])
+    def begin(self, openings: Sequence[Opening]) -> None:
+        super().begin(openings)
         halves = []
         for editor in self.editors:
             head = Words()
@@ -268,13 +267,12 @@ class DemoApp(EditorApp):
         elif key == "f6":
             self._toggle_cuts(person)
         else:
-            at = DELAYS_S.index(line.delay_s)
-            line.delay_s = DELAYS_S[(at + 1) % len(DELAYS_S)]
+            delay = DELAYS_S.index(line.delay_s)
+            line.delay_s = DELAYS_S[(delay + 1) % len(DELAYS_S)]
 
     def _toggle_cut(self, person: Person) -> None:
         if person.line.is_cut:
-            person.line.join()
-            person.session.retry_now()
+            person.join()
         else:
             person.line.cut()
 
@@ -282,16 +280,14 @@ class DemoApp(EditorApp):
         task = self._cuts.pop(person.name, None)
         if task is not None:
             task.cancel()
-            person.line.join()
-            person.session.retry_now()
+            person.join()
             return
 
         async def cut_again_and_again() -> None:
             while True:
                 person.line.cut()
                 await asyncio.sleep(CUT_S)
-                person.line.join()
-                person.session.retry_now()
+                person.join()
                 await asyncio.sleep(CUTS_EVERY_S)
 
         self._cuts[person.name] = asyncio.create_task(cut_again_and_again())
@@ -350,8 +346,7 @@ class DemoApp(EditorApp):
             elif first == "pause":
                 person.session.pause()
             else:
-                person.line.join()
-                person.session.retry_now()
+                person.join()
         else:
             editor = next(it for it in self.editors if it.session.name == first)
             if editor is not self._current:

@@ -19,6 +19,8 @@ from jpterm_like.errors import JptermError, explain
 FREE_TEXT: Final = "Write here: f3 goes to the other person, f12 pauses, f5 cuts the line.\n"
 SIZES: Final = {2: (80, 24), 3: (120, 30)}
 """Columns and rows of a recording, by the number of people."""
+KEY_S: Final = 0.07
+"""The time between two keys of a lesson."""
 READ_S: Final = 2.5
 """How long a step is shown in a recording before the next one."""
 
@@ -27,8 +29,7 @@ def make_app(peers: int, lesson: int | None, theme: str | None = None, key_s: fl
     """Make the app on a stage of its own."""
     chosen = None if lesson is None else LESSONS[lesson - 1]
     stage = Stage(FREE_TEXT if chosen is None else chosen.text, peers)
-    more = {} if key_s is None else {"key_s": key_s}
-    return DemoApp(stage, chosen, lesson or 0, theme=theme, **more)
+    return DemoApp(stage, chosen, lesson or 0, theme=theme, key_s=KEY_S if key_s is None else key_s)
 
 
 def play(peers: int, lesson: int | None) -> int:

@@ -53,6 +53,11 @@ class Person:
         """Whether nothing comes or goes, by the line or by a pause."""
         return self.line.is_cut or self.session.status.is_paused
 
+    def join(self) -> None:
+        """Let connections be made again, and make one at once; ends a pause, too."""
+        self.line.join()
+        self.session.retry_now()
+
 
 class Stage:
     """A server with one text, and some people in it."""
