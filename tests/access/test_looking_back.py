@@ -30,9 +30,6 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     serve = Serve(folder, "--save-after", "0.1") if request.param == "server" else None
     where = str(file) if serve is None else f"{serve.url}/notes.md"
     done("append", where, "three by ann", "--name", "ann")
-    written_s = int(time.time())
-    while int(time.time()) == written_s:  # times are whole seconds, and bob is to be the later one
-        time.sleep(0.01)
     done("insert", where, "--after", "three", " and bob", "--name", "bob")
     yield where
     if serve is not None:
@@ -50,14 +47,18 @@ def test_each_line_has_its_author(address: str) -> None:
     lines = done("blame", address).splitlines()
     assert [line.split("  ")[0].strip() for line in lines] == ["(the file)", "(the file)", "ann"]
     assert lines[2].endswith("3  three and bob by ann")
-    (line,) = done("blame", address, "-L", "3,+1", "--newest", "--json").splitlines()
-    assert json.loads(line)["name"] == "bob"
     assert done("blame", address, "-L", "3", "--porcelain").splitlines()[1] == "author ann"
     assert [json.loads(it)["text"] for it in done("blame", address, "--at", "1h", "--json").splitlines()] == [
         "one",
         "two",
     ]
     assert "There is no line 4; the last line is 3." in failed("blame", address, "-L", "2,9")
+    written_s = int(time.time())
+    while int(time.time()) == written_s:  # times are whole seconds, and bob's is to be later than ann's
+        time.sleep(0.01)
+    done("insert", address, "--after", "three", " too", "--name", "bob")
+    (line,) = done("blame", address, "-L", "3,+1", "--newest", "--json").splitlines()
+    assert json.loads(line)["name"] == "bob"
 
 
 def test_what_changed_is_a_diff_and_exit_code_1(address: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from tests.e2e.terminal import Serve, Terminal, run, terminals, until
@@ -53,7 +52,6 @@ async def test_two_who_were_apart_review_what_was_merged(tmp_path: Path) -> None
             await bob.shows("Kept the rest: 2.")
             await bob.press("enter")
             await until(lambda: "─" not in bob.text and "! " not in bob.text, "the card to be closed")
-            await asyncio.sleep(0)
         wanted = TEXT.replace("color", "colors").replace("hello", "hello brave")
         assert run("cat", address).stdout == wanted
     finally:
