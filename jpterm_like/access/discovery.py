@@ -96,9 +96,9 @@ def _answers(address: ServerAddress) -> bool:
 
 
 def resolve_address(written: str) -> tuple[Address, str]:
-    """Parse an address; a file that this user's server shares is entered there. Blocks.
+    """Parse an address; the path of a file that this user's server shares becomes its address there. Blocks.
 
-    A server that asks for tokens is left alone: on this machine it may have no name that its certificate is for.
+    At a server that asks for tokens it stays a path: on this machine that server may have no name that its certificate is for.
 
     Returns:
         the address, and a sentence for the person if a server shares the file; "" if none does.
@@ -113,14 +113,12 @@ def resolve_address(written: str) -> tuple[Address, str]:
         return asked, ""
     inside = file.relative_to(server.root)
     folders = [folder for folder in file.parents if folder.is_relative_to(server.root)]
-    if why_not_shared(inside.as_posix()) or repository_in(folders):
-        return asked, ""
-    if not _answers(server.address):
+    if why_not_shared(inside.as_posix()) or repository_in(folders) or not _answers(server.address):
         return asked, ""
     if server.tokens:
         return asked, (
-            f"Your server at {server.address.origin} shares this file with tokens, and here you are not with the others "
-            f"who are in it there. To join them, run what this prints: jpterm-like share {_for_shell(file)}"
+            f"Your server at {server.address.origin} shares this file with tokens. Opened by its path, you do not meet the "
+            f"others there. To join them, run the command that this prints: jpterm-like share {_for_shell(file)}"
         )
     there = server.address.with_path(inside.as_posix())
     return (
