@@ -213,7 +213,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("say_line", "Say a line to the others (chat)", ("alt+shift+c",), "Together"),
     Command("inspect", "Look under the hood: runs, sites, messages", (), "View"),
     Command("pause", "Pause the connection and write unseen, or resume it", ("alt+shift+g",), "Together"),
-    Command("review", "Review what was merged while apart, or else as below", ("f9",), "Together"),
+    Command("review", "Review what was merged while apart, or go to the next change", ("f9",), "Together"),
     Command("next_change", "Go to the next change by others", (), "Together", carets="drop"),
     Command("scroll_up", "Scroll up (the caret stays)", ("ctrl+up",), "View", in_palette=False),
     Command("scroll_down", "Scroll down (the caret stays)", ("ctrl+down",), "View", in_palette=False),
