@@ -40,7 +40,7 @@ PROGRESS_AFTER_S: Final = 0.7
 PROGRESS_STEP_S: Final = 0.1
 """Interval between two updates of that line."""
 LEFT_OUT_LISTED_MAX: Final = 3
-"""The most files that a message lists because they cannot be opened."""
+"""The most files that cannot be opened of which a message says why; it counts the others."""
 JOIN_S: Final = 10.0
 """Time to wait for a slow server."""
 
@@ -69,15 +69,13 @@ def edit(
     wanted: Sequence[str], *, name: str | None, theme: str | None, view: bool, inspects: bool = False
 ) -> int:
     """Open the editor on the files of the command line; without any on the start screen, and on a folder with the list of
-    its files.
+    its files. Of several files those that cannot be opened are left out, and the screen says which.
 
     Args:
         inspects: begin with the pane that looks under the hood.
 
     Returns:
         0: everything is saved or unchanged; 1: something is unsaved.
-
-    Of several files those that cannot be opened are left out, which is said on the screen.
 
     Raises:
         JptermError: nothing can be opened; raised before the screen starts.

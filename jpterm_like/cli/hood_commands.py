@@ -28,7 +28,7 @@ def _inspect_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--json",
         action="store_true",
-        help="print one JSON object per line: of the text, of each opening, of what each lacks, of each run",
+        help="print JSON lines: one for the text, then one for each opening, for what each opening lacks, and for each run",
     )
     parser.add_argument(
         "--lines",
@@ -45,7 +45,7 @@ def _inspect(options: Namespace) -> int:
         for row in inspect(options.address, options.lines):
             print(json.dumps(row))
         return 0
-    _check_terminal("Looking under the hood needs a terminal; --json prints what is to be seen.")
+    _check_terminal("Looking under the hood needs a terminal; --json prints the same as text.")
     from jpterm_like.cli.edit import edit
 
     return edit([options.address], name=None, theme=None, view=True, inspects=True)
@@ -66,14 +66,14 @@ def _demo_arguments(parser: ArgumentParser) -> None:
         "--record",
         metavar="FILE",
         type=Path,
-        help="play the lesson without a screen, and write it as a recording that asciinema plays",
+        help="play the whole lesson without a screen, and write a recording that asciinema plays",
     )
 
 
 def _demo(options: Namespace) -> int:
     if options.record is not None:
         if options.lesson is None:
-            raise JptermError("Which lesson is to be recorded? Name it with --lesson.")
+            raise JptermError("Which lesson is to be recorded? Choose it with --lesson.")
         from jpterm_like.demo.play import record
 
         record(options.peers, options.lesson, options.record)
@@ -90,8 +90,8 @@ COMMANDS: Final = (
         "",
         "see how writing together works, in six lessons",
         "Show two or three people who write in one text, with their lines and the server between them: the real program in one "
-        "process, which touches no file of yours. Cut a line, pause it or make it slow, and see what each of them sees. A lesson "
-        "plays itself, step by step.",
+        "process, which touches no file of yours. Cut a line, pause it or make it slow, and see what each of them sees. In a lesson "
+        "f2 plays the next step.",
         _demo_arguments,
         _demo,
     ),

@@ -13,7 +13,7 @@ from jpterm_like.sync.inspection import name_of
 
 
 def inspect(address: str, lines: tuple[int, int] | None) -> list[dict[str, object]]:
-    """Return the text, its sites, who lacks what, and its runs, or those of some lines.
+    """Return what is printed of the text, of its sites, of who lacks what, and of its runs or those of some lines.
 
     Raises:
         JptermError: see `scripting.read_text`; or there are no such lines.
