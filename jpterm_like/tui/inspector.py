@@ -23,6 +23,7 @@ from jpterm_like.errors import JptermError
 from jpterm_like.sync.inspection import Run, describe_changes, labels, quoted, runs_around, site_states
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.ports import EditorSession
+from jpterm_like.tui.render.row import fit_words
 from jpterm_like.tui.render.screen import Rows
 from jpterm_like.tui.text.cells import clean, cut, width_of
 
@@ -293,9 +294,8 @@ class Inspector(Rows, can_focus=True):
         room = width - 2
 
         def row(text: str, style: Style = palette.text) -> list[Segment]:
-            shown = cut(text, room)
-            edge = Segment("│", palette.bar_strong if self.has_focus else palette.muted)
-            return [edge, Segment(f" {shown}{' ' * (room - width_of(shown))}"[: room + 1], style)]
+            edge = palette.bar_strong if self.has_focus else palette.muted
+            return fit_words([("│", edge), (f" {text}", style)], width, style)
 
         version = buffer.version
         head = f"{len(buffer):,} letters  {version.total:,} operations  {len(version):,} sites"

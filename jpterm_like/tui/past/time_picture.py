@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from math import log1p
 from typing import Final, NamedTuple
 
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.strip import Strip
 
@@ -15,8 +13,10 @@ from jpterm_like.tui.commands.blame import THE_FILE
 from jpterm_like.tui.past.looking_back import LookingBack, when
 from jpterm_like.tui.render.diff import Row
 from jpterm_like.tui.render.palette import Palette
+from jpterm_like.tui.render.row import fit_words
 from jpterm_like.tui.render.screen import FixedStrip, Rows
 from jpterm_like.tui.text.cells import clean, cut, width_of
+from jpterm_like.tui.widgets.key_row import key_cells, key_row
 
 NAME_CELLS: Final = 10
 BLOCKS: Final = " ▁▂▃▄▅▆▇█"
@@ -98,7 +98,7 @@ def draw(back: LookingBack, palette: Palette, title: str, width: int, height: in
         rows.append(_bar(name, cells, column, left, width, palette))
     if height > LOW_MAX:
         rows.append(_axis(back, column, room, left, width, palette))
-    rows.append(_keys(keys_of(back), width, palette))
+    rows.append(key_row(_fitting(keys_of(back), width), width, palette))
     return rows
 
 
@@ -135,8 +135,7 @@ def _head(back: LookingBack, palette: Palette, title: str, width: int) -> Row:
         words = "─ " + " ─ ".join(it for it in parts if it) + " "
         if width_of(words) <= width:
             break
-    words = cut(words, width)
-    return [Segment(words, palette.bar_strong), Segment("─" * (width - width_of(words)), palette.bar_muted)]
+    return fit_words([(words, palette.bar_strong)], width, palette.bar_muted, "─")
 
 
 def _bar(name: str, cells: str, column: int, left: int, width: int, palette: Palette) -> Row:
@@ -145,12 +144,12 @@ def _bar(name: str, cells: str, column: int, left: int, width: int, palette: Pal
     label += " " * (left - width_of(label))
     here = cells[column] if cells[column] != " " else "│"
     row = [
-        Segment(label, palette.text),
-        Segment(cells[:column], palette.text),
-        Segment(here, palette.trace),
-        Segment(cells[column + 1 :], palette.muted),
+        (label, palette.text),
+        (cells[:column], palette.text),
+        (here, palette.trace),
+        (cells[column + 1 :], palette.muted),
     ]
-    return _filled(row, width, palette.text)
+    return fit_words(row, width, palette.text)
 
 
 def _axis(back: LookingBack, column: int, room: int, left: int, width: int, palette: Palette) -> Row:
@@ -163,11 +162,11 @@ def _axis(back: LookingBack, column: int, room: int, left: int, width: int, pale
             cells[at : at + len(text)] = text
     line = "".join(cells[:room])
     row = [
-        Segment(" " * left + line[:column], palette.muted),
-        Segment("▲", palette.trace),
-        Segment(line[column + 1 :], palette.muted),
+        (" " * left + line[:column], palette.muted),
+        ("▲", palette.trace),
+        (line[column + 1 :], palette.muted),
     ]
-    return _filled(row, width, palette.text)
+    return fit_words(row, width, palette.text)
 
 
 def keys_of(back: LookingBack) -> Sequence[Key]:
@@ -188,29 +187,12 @@ def keys_of(back: LookingBack) -> Sequence[Key]:
     return [*keys, Key("esc", "", 0, "now")]
 
 
-def _keys(keys: Sequence[Key], width: int, palette: Palette) -> Row:
-    shown = [(it.keys, it.says or it.does, it) for it in keys]
-    if _needs(shown) > width:
-        shown = [(it.keys, it.does, it) for it in keys]
-    while len(shown) > 1 and _needs(shown) > width:
-        shown.remove(max(shown, key=lambda it: it[2].rank))
-    row: list[Segment] = []
-    for label, does, _ in shown:
-        row += [Segment(f" {label}", palette.bar_strong), Segment(f" {does} " if does else " ", palette.bar)]
-    return _filled(row, width, palette.bar)
-
-
-def _needs(shown: list[tuple[str, str, Key]]) -> int:
-    """The cells that keys take, without the blank behind the last one."""
-    return sum(len(label) + len(does) + 2 + bool(does) for label, does, _ in shown) - 1
-
-
-def _filled(row: list[Segment], width: int, style: Style) -> Row:
-    """Cut or fill a row to a width."""
-    found: list[Segment] = []
-    for text, its_style, _ in row:
-        text = cut(text, width) if width_of(text) > width else text
-        width -= width_of(text)
-        if text:
-            found.append(Segment(text, its_style))
-    return [*found, Segment(" " * width, style)] if width > 0 else found
+def _fitting(keys: Sequence[Key], width: int) -> list[tuple[str, str]]:
+    """Return keys and their words: of all, in more words if there is room for these, or of those that matter most."""
+    fuller = [(it.keys, it.says or it.does) for it in keys]
+    if key_cells(fuller) <= width:
+        return fuller
+    left = list(keys)
+    while key_cells(told := [(it.keys, it.does) for it in left]) > width and len(left) > 1:
+        left.remove(max(left, key=lambda it: it.rank))
+    return told

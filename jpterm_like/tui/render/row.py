@@ -6,14 +6,16 @@ Spans style the text, notes cover it. This module knows a single line, not the d
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
 
-from jpterm_like.tui.text.cells import Cells, lay_out, width_of
+from jpterm_like.tui.text.cells import Cells, cut, lay_out, width_of
+
+Word = tuple[str, Style]
 
 
 class Span(NamedTuple):
@@ -181,3 +183,20 @@ def _cut(text: str, x: int) -> tuple[str, str]:
         return cells.show(0, column), cells.show(column, len(text))
     behind = cells.after(column)
     return cells.show(0, column) + " " * lead, " " * (cells.x(behind) - x) + cells.show(behind, len(text))
+
+
+def cut_words(words: Iterable[Word], width: int) -> list[Word]:
+    """Return words as far as they fit into a width; the last one may be cut."""
+    found = []
+    for text, style in words:
+        if shown := cut(text, width):
+            found.append((shown, style))
+            width -= width_of(shown)
+    return found
+
+
+def fit_words(words: Iterable[Word], width: int, rest: Style, fill: str = " ") -> list[Segment]:
+    """Lay words out in exactly `width` cells: cut, or with the rest filled."""
+    segments = [Segment(text, style) for text, style in cut_words(words, width)]
+    room = width - sum(width_of(segment.text) for segment in segments)
+    return [*segments, Segment(fill * room, rest)] if room > 0 else segments

@@ -17,9 +17,11 @@ from textual.strip import Strip
 
 from jpterm_like.tui.render.diff import Row
 from jpterm_like.tui.render.palette import Palette
+from jpterm_like.tui.render.row import Word, cut_words, fit_words
 from jpterm_like.tui.render.screen import FixedStrip, Rows
 from jpterm_like.tui.text.cells import cut, lay_out, width_of
 from jpterm_like.tui.text.wrap import wrap
+from jpterm_like.tui.widgets.key_row import key_cells, key_row
 
 LIST_WIDTH_MIN: Final = 100
 """Width from which the list stands beside the page."""
@@ -166,11 +168,11 @@ class Card(Rows, can_focus=True):
                 if width - width_of(heading) > LABEL_CELLS_MAX
                 else ""
             )
-        return _row([(heading, style), (note, self.palette.bar)], width, self.palette.bar, "─")
+        return fit_words([(heading, style), (note, self.palette.bar)], width, self.palette.bar, "─")
 
     def _list_heading(self, width: int) -> Row:
         words = f"┬─ {self._page.list_heading} " if self._page.list_heading else "┬─"
-        return _row([(words, self.palette.bar)], width, self.palette.bar, "─")
+        return fit_words([(words, self.palette.bar)], width, self.palette.bar, "─")
 
     def _body(self, width: int, height: int) -> list[Row]:
         """The lines of the page, with as many rows for each as there are."""
@@ -181,18 +183,18 @@ class Card(Rows, can_focus=True):
             room = (height - len(rows)) // (len(lines) - number)
             first = cut(line.label, LABEL_CELLS_MAX)
             for row in self._wrapped(line, max(1, width - label - 1), room):
-                rows.append(_row([(f"  {first:<{label - 2}}", self.palette.muted), *row], width, text))
+                rows.append(fit_words([(f"  {first:<{label - 2}}", self.palette.muted), *row], width, text))
                 first = ""
         return [*rows[:height], *([Segment(" " * width, text)] for _ in range(height - len(rows)))]
 
-    def _wrapped(self, line: Line, width: int, rows: int) -> list[list[tuple[str, Style]]]:
+    def _wrapped(self, line: Line, width: int, rows: int) -> list[list[Word]]:
         """The rows of one line of the page, cut where there is no room for more."""
         text, marks = _joined(line.pieces)
         if len(text) > rows * width and line.pieces and not line.pieces[0][1]:
             text, marks = _joined([(_end_of(line.pieces[0][0]), False), *line.pieces[1:]])
         cells = lay_out(text)
         borders = [*wrap(cells, width + 1), len(text)]
-        found: list[list[tuple[str, Style]]] = []
+        found: list[list[Word]] = []
         for start, end in pairwise(borders):
             if len(found) == rows:
                 break
@@ -200,16 +202,16 @@ class Card(Rows, can_focus=True):
         if len(borders) - 1 > rows and found:
             left = len(borders) - 1 - rows
             more = f"… +{left} row{'s' if left > 1 else ''}"
-            found[-1] = [*_cut(found[-1], width - len(more) - 1), (f" {more}", self.palette.muted)]
+            found[-1] = [*cut_words(found[-1], width - len(more) - 1), (f" {more}", self.palette.muted)]
         return found
 
     def _styled(
         self, show: Callable[[int, int], str], start: int, end: int, marks: Sequence[tuple[int, int]]
-    ) -> list[tuple[str, Style]]:
+    ) -> list[Word]:
         """A part of a text, with what matters in another style."""
         plain = self.palette.text
         strong = plain + self.palette.found + Style(bold=True)
-        found: list[tuple[str, Style]] = []
+        found: list[Word] = []
         for low, high in marks:
             low, high = max(low, start), min(high, end)
             if low < high:
@@ -218,25 +220,7 @@ class Card(Rows, can_focus=True):
         return [*found, (show(start, end), plain)]
 
     def _foot(self, width: int) -> Row:
-        """The keys, with as many words as there is room for."""
-        palette = self.palette
-        keys = list(self._page.keys)
-        while True:
-            for shown, gap in (([it[:2] for it in keys], "  "), ([(it[0], it[2]) for it in keys], "  ")):
-                if 1 + sum(width_of(f"{key} {does}".rstrip() + gap) for key, does in shown) <= width + len(
-                    gap
-                ):
-                    break
-            else:
-                if len(keys) > KEYS_MIN:
-                    del keys[-KEYS_MIN - 1]
-                    continue
-            break
-        words: list[tuple[str, Style]] = [(" ", palette.bar)]
-        for key, does in shown:
-            words += [(gap, palette.bar)] * (len(words) > 1)
-            words += [(key, palette.bar_strong), (f" {does}" if does else "", palette.bar)]
-        return _row(words, width, palette.bar)
+        return key_row(_fitting(self._page.keys, width), width, self.palette)
 
     def _entries(self, width: int, height: int) -> list[Row]:
         palette = self.palette
@@ -244,10 +228,24 @@ class Card(Rows, can_focus=True):
         for words, is_at in self._page.entries[:height]:
             style = palette.text + Style(bold=True) if is_at else palette.text
             rows.append(
-                _row([("│", palette.muted), (f"{'>' if is_at else ' '} {words}", style)], width, palette.text)
+                fit_words(
+                    [("│", palette.muted), (f"{'>' if is_at else ' '} {words}", style)], width, palette.text
+                )
             )
-        blank = _row([("│", palette.muted)], width, palette.text)
+        blank = fit_words([("│", palette.muted)], width, palette.text)
         return [*rows, *[blank] * (height - len(rows))]
+
+
+def _fitting(keys: Sequence[tuple[str, str, str]], width: int) -> list[tuple[str, str]]:
+    """Return keys and their words: as many as there is room for, in fewer words if need be."""
+    while True:
+        fewer = [(key, words) for key, _, words in keys]
+        for told in ([(key, words) for key, words, _ in keys], fewer):
+            if key_cells(told) <= width:
+                return told
+        if len(keys) <= KEYS_MIN:
+            return fewer
+        keys = [*keys[: -KEYS_MIN - 1], *keys[-KEYS_MIN:]]
 
 
 def _joined(pieces: Sequence[tuple[str, bool]]) -> tuple[str, list[tuple[int, int]]]:
@@ -268,21 +266,3 @@ def _end_of(text: str) -> str:
     return (
         text if len(text) <= BEFORE_MAX else f"…{text[-BEFORE_MAX:].partition(' ')[2] or text[-BEFORE_MAX:]}"
     )
-
-
-def _cut(words: Sequence[tuple[str, Style]], width: int) -> list[tuple[str, Style]]:
-    found: list[tuple[str, Style]] = []
-    for text, style in words:
-        shown = text if width_of(text) <= width else cut(text, max(0, width))
-        found.append((shown, style))
-        width -= width_of(shown)
-        if width <= 0:
-            break
-    return found
-
-
-def _row(words: Sequence[tuple[str, Style]], width: int, rest: Style, fill: str = " ") -> Row:
-    """Words in a row of exactly `width` cells."""
-    segments = [Segment(text, style) for text, style in _cut(words, width) if text]
-    room = width - sum(width_of(segment.text) for segment in segments)
-    return [*segments, Segment(fill * room, rest)] if room > 0 else segments

@@ -17,6 +17,7 @@ from textual.strip import Strip
 from jpterm_like.client.events import Status
 from jpterm_like.tui.render.diff import Change, Row
 from jpterm_like.tui.render.palette import Palette
+from jpterm_like.tui.render.row import Word, fit_words
 from jpterm_like.tui.render.screen import FixedStrip, Rows
 from jpterm_like.tui.text.cells import clean, cut, cut_start, width_of
 
@@ -70,8 +71,6 @@ class Info(NamedTuple):
     prompt: str = ""
     """The line that is typed after a colon in vi, or a question; it takes the place of the whole bar."""
 
-
-Word = tuple[str, Style]
 
 SHORTENING_ORDER: Final = (
     ("help", 1),  # nothing
@@ -211,7 +210,7 @@ def _people(people: Sequence[Here], palette: Palette) -> tuple[list[Word], ...]:
 def compose(info: Info, palette: Palette, width: int, now: float) -> list[Segment]:
     """Lay out the bar in exactly `width` cells."""
     if info.prompt:
-        return _fit([(prompt_shown(info.prompt, width), palette.bar_strong)], width, palette.bar)
+        return fit_words([(prompt_shown(info.prompt, width), palette.bar_strong)], width, palette.bar)
     told = parts(info, palette, now)
     level = dict.fromkeys(told, 0)
     sides = _sides(told, level, palette)
@@ -236,7 +235,7 @@ def compose(info: Info, palette: Palette, width: int, now: float) -> list[Segmen
     left, right = sides
     blank = width - _width(sides)
     if blank < 0:
-        return _fit(left, width, palette.bar)
+        return fit_words(left, width, palette.bar)
     return [Segment(text, style) for text, style in [*left, (" " * blank, palette.bar), *right] if text]
 
 
@@ -262,16 +261,6 @@ def _sides(
 
 def _width(sides: tuple[list[Word], list[Word]]) -> int:
     return sum(width_of(text) for side in sides for text, _ in side)
-
-
-def _fit(words: Sequence[Word], width: int, rest: Style) -> list[Segment]:
-    """Fit words into a width, cut or padded with blanks."""
-    segments = []
-    for text, style in words:
-        if shown := cut(text, width):
-            segments.append(Segment(shown, style))
-            width -= width_of(shown)
-    return [*segments, Segment(" " * width, rest)] if width > 0 else segments
 
 
 class StatusBar(Rows):

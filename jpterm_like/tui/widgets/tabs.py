@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from jpterm_like.tui.render.palette import Palette
+from jpterm_like.tui.render.row import fit_words
 from jpterm_like.tui.render.screen import FixedStrip, Rows
 from jpterm_like.tui.text.cells import clean, cut, width_of
 
@@ -145,11 +146,9 @@ class NameRow(Rows):
     def render_line(self, y: int) -> Strip:
         (tab, has_keys), width = self._shown, self.size.width
         sign = KEYS_HERE if has_keys else "─"
-        name = cut(f"{sign}{tab.words(max(1, width - NAME_MARKS_CELLS))}", width)
+        name = f"{sign}{tab.words(max(1, width - NAME_MARKS_CELLS))}"
         style = self.palette.selected_tab if has_keys else self.palette.bar
-        return FixedStrip(
-            [Segment(name, style), Segment("─" * (width - width_of(name)), self.palette.bar)], width
-        )
+        return FixedStrip(fit_words([(name, style)], width, self.palette.bar, "─"), width)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         event.stop()
