@@ -390,7 +390,7 @@ class Editor(Editing, Rows, can_focus=True):
 
     def on_resize(self) -> None:
         row, section, _ = self.view.locate(self.cursor.caret)
-        self.reviewing.resized()
+        self.reviewing.fit()
         caret_was_visible = self._reveal_first or self.view.y(row, section) is not None
         self._reveal_first = False
         self._fit()

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 # What talks to a server, what colours code, what few files need: loaded when the text is on the screen.
 LATER = {
     "jpterm_like.conversation",
+    "jpterm_like.history.review",
     "jpterm_like.access.local_users",
     "jpterm_like.textdiff.diff",
     "jpterm_like.sync.link",
@@ -28,8 +29,13 @@ LATER = {
     "jpterm_like.files.charset_guess",
     "jpterm_like.files.git_head",
     "jpterm_like.tui.browser",
+    "jpterm_like.tui.commands.blame",
+    "jpterm_like.tui.commands.review_page",
+    "jpterm_like.tui.inspector",
+    "jpterm_like.tui.past.past_screen",
     "jpterm_like.tui.text.links",
     "jpterm_like.tui.widgets.before_and_now",
+    "jpterm_like.tui.widgets.card",
     "jpterm_like.tui.widgets.dialogs",
     "jpterm_like.tui.preview",
     "jpterm_like.tui.syntax.highlighter",

@@ -1,34 +1,32 @@
 """Reviewing what happened while others and I did not hear of each other: the card for it, its keys, and the signs in the gutter.
 
 What there is to review is found when the session says so, in a copy of the text and another thread if that takes long; nothing is done at a key
-while there is no review. The keyboard goes to the card only when the person asks for it.
+while there is no review. The keyboard goes to the card only when the person asks for it. What reviews are made of is imported when
+there is one: most texts never have any.
 """
 
 from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from textual import events
 from textual.widget import Widget
 
 from crdt import TextBuffer
-from jpterm_like.history.apart import Apart
-from jpterm_like.history.review import Choice, Item, Kind, Pieces, Rank, Review, counts, items_of
-from jpterm_like.sync.unsaved_work import SOMEBODY, join_names
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.commands.lists import language_here
 from jpterm_like.tui.keymap import BY_ID
 from jpterm_like.tui.render.palette import Palette
-from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.widgets.messages import Messages
 
 if TYPE_CHECKING:
-    from jpterm_like.tui.widgets.card import Card, Line, Page
+    from jpterm_like.history.apart import Apart
+    from jpterm_like.history.review import Choice, Item, Review
+    from jpterm_like.tui.widgets.card import Card
 
 AT_ONCE_CHARACTERS: Final = 100_000
 """In a text of this length the items are found at once, which takes some ten milliseconds; in a longer one in a thread."""
@@ -41,15 +39,6 @@ FOLLOW_S: Final = 0.1
 
 TOPIC: Final = "apart"
 """The topic of the message that offers a review."""
-
-NAME_CELLS: Final = 20
-
-CONTEXT_MAX: Final = 30
-"""Characters shown before a place and behind it."""
-
-TEXT_MAX: Final = 2_000
-"""Characters of a text that are laid out for the card."""
-
 
 _GROUPS: Final = ("File", "Together", "View", "Help")
 """The groups of the commands that work while the card has the keyboard."""
@@ -122,6 +111,8 @@ class Reviewing:
         buffer, apart = session.buffer, session.apart
         if apart is None:
             return
+        from jpterm_like.history.review import Review, items_of
+
         prose = language_here(self._editor).prose
         if len(buffer) <= AT_ONCE_CHARACTERS:
             items = items_of(buffer, apart, prose)
@@ -146,25 +137,11 @@ class Reviewing:
         self._editor.update(now=False)
 
     def _offer(self, review: Review) -> None:
-        """Say in a sentence what there is to review; it stays if both touched something."""
-        both, mine, _ = counts(review.items)
-        names: dict[str, None] = {}
-        for item in review.items:
-            names.update(dict.fromkeys(item.names))
-        who = join_names([_name(name) for name in names])
-        since, until = _time(review.apart.since), _time(review.apart.until)
-        between = f"at {until}" if since == until else f"from {since} to {until}"
-        changes = "1 change" if len(review.items) == 1 else f"{len(review.items):,} changes"
-        if self._was_offline:
-            sentence = f"You were offline {between}; {changes} by {who}"
-        else:
-            verb = "was" if len(names) == 1 else "were"
-            sentence = f"{who} {verb} offline {between}; {changes}"
-        if both or mine:
-            sentence += f", {both + mine:,} where you wrote"
-        key = self._editor.keymap.key_label("review")
-        sentence += f". {key} shows {'it' if len(review.items) == 1 else 'them'}." if key else "."
-        if both:
+        """Say what there is to review; it stays if both touched something."""
+        from jpterm_like.tui.commands.review_page import offer
+
+        sentence = offer(review, self._was_offline, self._editor.keymap.key_label("review"))
+        if any(item.is_both for item in review.items):
             self._messages.say_about(TOPIC, sentence, asyncio.get_running_loop().time())
         else:
             self._messages.notify(sentence, asyncio.get_running_loop().time())
@@ -172,7 +149,7 @@ class Reviewing:
     def _end(self) -> None:
         self.review, self._both = None, []
         self._messages.forget(TOPIC)
-        self._close_card()
+        self.put_away()
 
     # The gutter
 
@@ -221,7 +198,7 @@ class Reviewing:
             from jpterm_like.tui.widgets.card import Card  # loaded on demand: few need it at a start
 
             self.card = Card(self._palette(), self._key, self.update_card)
-            self._fit()
+            self.fit()
             self._widget.screen.mount(self.card, before="#status")
             if self.review.at in self.review.decisions:
                 self.review.next_open()
@@ -233,7 +210,8 @@ class Reviewing:
         self.card.focus()
         self._show_item()
 
-    def _fit(self) -> None:
+    def fit(self) -> None:
+        """Fit the card to the size of the screen."""
         if self.card is not None:
             size = self._widget.screen.size
             self.card.fit(size.width, size.height)
@@ -242,11 +220,8 @@ class Reviewing:
         if self.card is not None:
             self.card.use_palette(palette)
 
-    def resized(self) -> None:
-        """The screen has another size."""
-        self._fit()
-
-    def _close_card(self) -> None:
+    def put_away(self) -> None:
+        """Close the card; the review waits."""
         card, self.card = self.card, None
         self._origin = None
         if card is not None:
@@ -255,15 +230,11 @@ class Reviewing:
             if had_focus and self._editor.speaks:
                 self._widget.focus()
 
-    def put_away(self) -> None:
-        """Close the card, for another text gets the keyboard; the review waits."""
-        self._close_card()
-
     def close(self) -> None:
         """Close the card: the review is over if everything is decided, and waits otherwise."""
         review, origin = self.review, self._origin
         is_shown = self.card is not None and self.card.has_focus
-        self._close_card()
+        self.put_away()
         if origin is not None and is_shown:
             for place in origin:
                 place.follow()
@@ -300,12 +271,20 @@ class Reviewing:
     def update_card(self) -> None:
         """Show what is to be seen of the item now; cheap, and nothing is painted if it is as before."""
         self._following = None
-        if self.card is not None and self.review is not None:
-            self.card.show(self._page(self.review, self.card))
+        card, review = self.card, self.review
+        if card is None or review is None:
+            return
+        from jpterm_like.tui.commands.review_page import help_page, review_page
+
+        card.show(
+            help_page() if self._helps else review_page(self._editor, review, card.list_rows, card.has_focus)
+        )
 
     # Its keys
 
     def _key(self, event: events.Key) -> None:
+        from jpterm_like.history.review import Choice
+
         review = self.review
         command = self._editor.keymap.command(event.key) or ""
         letter = event.character or ""
@@ -332,36 +311,38 @@ class Reviewing:
             self._helps = True
             self.update_card()
         elif letter == "z" or command == "undo":
-            if self._may_change() and not review.undo(self._editor.session):
+            if self._editor.may_write() and not review.undo(self._editor.session):
                 self._editor.say("Nothing is decided yet.")
             self._decided()
             self._show_item()
         elif letter in ("a", "K"):
             self._keep(review, letter)
-        elif any(letter == choice.value for choice in Choice):
+        elif letter in [choice.value for choice in Choice]:
             self._decide(review, Choice(letter))
         elif command in ("page_up", "page_down") or (command and BY_ID[command].group in _GROUPS):
             self._editor.run(command)  # the text moves, and the keyboard stays here
 
-    def _may_change(self) -> bool:
-        return self._editor.may_write()
-
     def _keep(self, review: Review, letter: str) -> None:
+        from jpterm_like.tui.commands.review_page import author_names
+
         numbers = review.open if letter == "K" else review.of_same_authors()
         count = review.keep(numbers)
-        whose = "the rest" if letter == "K" else f"what is by {_names(review.item)}"
+        whose = "the rest" if letter == "K" else f"what is by {author_names(review.item)}"
         self._editor.say(f"Kept {whose}: {count:,}." if count else "Nothing of that is open.")
         review.next_open()
         self._decided()
         self._show_item()
 
     def _decide(self, review: Review, choice: Choice) -> None:
+        from jpterm_like.history.review import Choice
+        from jpterm_like.tui.commands.review_page import author_names
+
         if choice in (Choice.KEEP, Choice.BOTH):  # the same: it stays as it is
             choice = Choice.BOTH if review.item.is_both else Choice.KEEP
         if choice not in review.choices():
             self._editor.say(f"{choice.value} does nothing here; ? explains the keys.")
             return
-        if choice is not Choice.KEEP and not self._may_change():
+        if choice is not Choice.KEEP and not self._editor.may_write():
             return
         before = self._editor.session.buffer.version
         self._editor.is_changing = True
@@ -377,7 +358,7 @@ class Reviewing:
             return
         changed = self._editor.session.buffer.version != before
         what = {
-            Choice.THEIRS: f"Kept {_names(review.item)}'s",
+            Choice.THEIRS: f"Kept {author_names(review.item)}'s",
             Choice.MINE: "Kept yours",
             Choice.TAKE_BACK: "Taken back",
         }.get(choice)
@@ -395,264 +376,8 @@ class Reviewing:
         if not self._both:
             self._messages.forget(TOPIC)
 
-    # What the card shows
-
-    def _page(self, review: Review, card: Card) -> Page:
-        from jpterm_like.tui.widgets.card import Page
-
-        item, number = review.item, review.at
-        if self._helps:
-            return Page("the keys of a review", "", self._help(), (("any key", "goes back", "goes back"),))
-        decided = review.decisions.get(number)
-        heading = f"{number + 1} of {len(review.items)} ─ {_heading(item)}"
-        if decided is not None:
-            heading += f" ─ {_DECIDED[decided]}"
-        elif whose := self._reads_as(item):
-            heading += f" ─ reads as {whose} now"
-        left = len(review.open)
-        both, mine, rest = counts(review.items[number] for number in review.open)
-        parts = ((both, "!", "both"), (mine, "", "in yours"), (rest, "", "other"))
-        told = " · ".join(f"{sign}{count:,} {words}" for count, sign, words in parts if count)
-        return Page(
-            heading,
-            _times(item),
-            self._lines(item),
-            self._keys(review),
-            f"open: {told}" if left else "all is decided",
-            self._entries(review, card.list_rows),
-        )
-
-    def _reads_as(self, item: Item) -> str:
-        """Whose text stands at a place that both touched, if somebody else has decided about it."""
-        mine, theirs = ("".join(text for text, _ in it) for it in (item.mine, item.theirs))
-        start, end = item.place(self._editor.session.buffer)
-        if not item.is_both or mine == theirs or end - start not in (len(mine), len(theirs)):
-            return ""
-        now = self._editor.session.buffer.slice(start, end)
-        return "yours" if now == mine else "theirs" if now == theirs else ""
-
-    def _lines(self, item: Item) -> tuple[Line, ...]:
-        from jpterm_like.tui.widgets.card import Line
-
-        buffer = self._editor.session.buffer
-        start, end = item.place(buffer)
-        before, behind = self._around(start, end)
-        now = buffer.slice(start, min(end, start + TEXT_MAX))
-        theirs, was = _shortened(item.theirs), _shortened(item.was)
-
-        def line(label: str, pieces: Pieces) -> Line:
-            text = "".join(text for text, _ in pieces)
-            after = "" if text.endswith("\n") else behind  # what comes behind a line break is another thing
-            return Line(label, ((before, False), *pieces, (after, False)))
-
-        is_theirs = "".join(text for text, _ in item.theirs) == now
-        shown = line("now", theirs if is_theirs and not item.is_both else ((now, True),))
-        if item.is_both:
-            name = _name(item.names[0]) if len(item.names) == 1 else "they"
-            return self._four(item, now, name, line)
-        if item.kind is Kind.MOVED:
-            return (shown,)
-        if item.kind is Kind.WRITTEN and is_theirs:
-            return (line("new", theirs),)
-        if item.kind is Kind.DELETED and is_theirs:
-            return line("was", was), shown
-        return line("was", was), shown
-
-    def _four(self, item: Item, now: str, name: str, line: Callable[[str, Pieces], Line]) -> tuple[Line, ...]:
-        """The lines of what both touched: with what each did to it."""
-        from jpterm_like.tui.widgets.card import Line
-
-        if _is_word(item):
-            return (
-                line("was", item.was),
-                line(name, item.theirs),
-                line("you", item.mine),
-                line("now", ((now, True),)),
-            )
-        was, theirs, mine = ("".join(text for text, _ in it) for it in (item.was, item.theirs, item.mine))
-        gone = "(moved elsewhere)" if item.is_moved else "(deleted)"
-        sides = [
-            Line(label, ((gone, False),))
-            if text.isspace() or (was and not text)
-            else line(label, _against(text, (was,)))
-            for label, text in ((name, theirs), ("you", mine))
-        ]
-        return line("was", _against(was, (theirs, mine))), *sides, line("now", ((now, True),))
-
-    def _around(self, start: int, end: int) -> tuple[str, str]:
-        """What stands before a place in its line, and behind it."""
-        buffer = self._editor.session.buffer
-        before = buffer.slice(max(0, start - CONTEXT_MAX), start)
-        behind = buffer.slice(end, min(len(buffer), end + CONTEXT_MAX))
-        shown, line = before.rpartition("\n")[2], behind.partition("\n")[0]
-        if shown == before and start > CONTEXT_MAX:
-            shown = f"…{shown.partition(' ')[2] or shown}"
-        if line == behind and end + CONTEXT_MAX < len(buffer):
-            line = f"{line.rpartition(' ')[0] or line}…"
-        return shown, line
-
-    def _keys(self, review: Review) -> tuple[tuple[str, str, str], ...]:
-        close = self._editor.keymap.key_label("deselect", "esc")
-        if self.card is None or not self.card.has_focus:
-            key = self._editor.keymap.key_label("review")
-            return ((key, "goes to this card", "to this card"), (close, "closes it", "closes it"))
-        esc, help, next = (close, "later", "later"), ("?", "keys", "keys"), ("↑↓", "next", "")
-        if review.is_done:
-            return (("z", "undo", "undo"), next, ("enter", "close", "close"), help)
-        keep, more = ("K", "keep the rest", "rest"), ("a", "keep all of theirs", "theirs")
-        if self._editor.session.role == "view":
-            return (("k", "keep", "keep"), next, keep, esc, help)
-        choices = tuple((it.value, _KEY_WORDS[it], _KEY_WORDS[it]) for it in review.choices())
-        further = (next, keep) if review.item.is_both else (next, keep, more)
-        return (*choices, ("z", "undo", "undo"), *further, esc, help)
-
-    def _help(self) -> tuple[Line, ...]:
-        from jpterm_like.tui.widgets.card import Line
-
-        return tuple(Line(keys, ((words, False),)) for keys, words in _HELP)
-
-    def _entries(self, review: Review, rows: int) -> tuple[tuple[str, bool], ...]:
-        """The entries of the list around the item that is shown."""
-        if not rows:
-            return ()
-        first = max(0, min(review.at - rows // 2, len(review.items) - rows))
-        buffer, row = self._editor.session.buffer, self._editor.text_layout.lines.row
-        entries: list[tuple[str, bool]] = []
-        for number in range(first, min(len(review.items), first + rows)):
-            item = review.items[number]
-            decided = review.decisions.get(number)
-            sign = decided.value if decided is not None else "!" if item.is_both else " "
-            where = f"line {row(item.place(buffer)[0]) + 1:,}"
-            entries.append((f"{sign} {where:<10} {_entry(item)}", number == review.at))
-        return tuple(entries)
-
 
 def _items_of_copy(data: bytes, own_sites: frozenset[int], apart: Apart, prose: bool) -> list[Item]:
+    from jpterm_like.history.review import items_of
+
     return items_of(TextBuffer.decode(data, own_sites=own_sites), apart, prose)
-
-
-# Words
-
-_KEY_WORDS: Final = {
-    Choice.KEEP: "keep",
-    Choice.TAKE_BACK: "take back",
-    Choice.THEIRS: "theirs",
-    Choice.MINE: "mine",
-    Choice.BOTH: "both",
-    Choice.EDIT: "edit",
-}
-
-_DECIDED: Final = {
-    Choice.KEEP: "kept",
-    Choice.TAKE_BACK: "taken back",
-    Choice.THEIRS: "theirs kept",
-    Choice.MINE: "yours kept",
-    Choice.BOTH: "both kept",
-    Choice.EDIT: "edited by you",
-}
-
-_HELP: Final = (
-    ("t  m  b", "keep theirs, keep mine, keep both"),
-    ("k  u  e", "keep the change, take it back, edit here"),
-    ("z  a  K", "undo, keep all of theirs, keep the rest"),
-    ("esc  f9", "close until later, show it again"),
-)
-
-
-def _heading(item: Item) -> str:
-    who = _names(item)
-    what = {
-        Kind.BOTH_CHANGED: f"you both changed this {'word' if _is_word(item) else 'place'}",
-        Kind.THEY_DELETED: f"{who} {'moved' if item.is_moved else 'deleted'} this, you edited in it",
-        Kind.I_DELETED: f"you {'moved' if item.is_moved else 'deleted'} this, {who} edited in it",
-        Kind.BOTH_INSERTED: "you both put something here",
-        Kind.BOTH_DELETED: "you both deleted something here",
-        Kind.SAME_CHANGE: "you both made the same change",
-        Kind.WRITTEN: f"{who} wrote this",
-        Kind.DELETED: f"{who} deleted this",
-        Kind.CHANGED: f"{who} changed this",
-        Kind.MOVED: f"{who} moved this",
-    }[item.kind]
-    return f"{what}, in what you wrote" if item.rank is Rank.IN_MINE else what
-
-
-def _entry(item: Item) -> str:
-    """What a list says of an item."""
-    who = _names(item)
-    match item.kind:
-        case Kind.THEY_DELETED:
-            return f"{who} {'moved' if item.is_moved else 'deleted'}, you edited"
-        case Kind.I_DELETED:
-            return f"you {'moved' if item.is_moved else 'deleted'}, {who} edited"
-        case Kind.MOVED:
-            return f"{who} moved it"
-        case _ if item.is_both:
-            return f"{who} and you"
-    gone, new = _changed(item.was), _changed(item.theirs)
-    return " ".join([who, *([f"-{gone:,}"] if gone else []), *([f"+{new:,}"] if new else [])])
-
-
-def _changed(pieces: Pieces) -> int:
-    return sum(len(text) for text, is_changed in pieces if is_changed)
-
-
-def _is_word(item: Item) -> bool:
-    texts = [text for pieces in (item.was, item.theirs, item.mine) for text, _ in pieces]
-    return all(text and not any(map(str.isspace, text)) for text in texts)
-
-
-def _against(text: str, others: Sequence[str]) -> Pieces:
-    """A text with the part that differs from the others, by whole words."""
-    start = min(_alike(text, other) for other in others)
-    behind = min(_alike(text[start:][::-1], other[start:][::-1]) for other in others)
-    end = len(text) - behind
-    while start and text[start - 1].isalnum() and text[start : start + 1].isalnum():
-        start -= 1
-    while behind and text[end].isalnum() and text[end - 1 : end].isalnum():
-        end, behind = end + 1, behind - 1
-    return _shortened(((text[:start], False), (text[start:end], True), (text[end:], False)))
-
-
-def _alike(text: str, other: str) -> int:
-    """How many characters two texts begin with in common."""
-    for at, (one, two) in enumerate(zip(text, other, strict=False)):
-        if one != two:
-            return at
-    return min(len(text), len(other))
-
-
-def _shortened(pieces: Pieces) -> Pieces:
-    """Pieces up to TEXT_MAX characters: more is never shown."""
-    room, found = TEXT_MAX, []
-    for text, is_changed in pieces:
-        found.append((text[:room], is_changed))
-        room -= len(text)
-        if room <= 0:
-            break
-    return tuple(found)
-
-
-def _name(name: str) -> str:
-    return clean(name or SOMEBODY, NAME_CELLS)
-
-
-def _names(item: Item) -> str:
-    return join_names([_name(name) for name in item.names])
-
-
-def _times(item: Item) -> str:
-    """Who did it when, as far as that is known."""
-    told = [f"{_names(item)} {_time(item.seconds)}"] if item.seconds else []
-    if item.my_seconds:
-        told.append(f"you {_time(item.my_seconds)}")
-    return ", ".join(told)
-
-
-def _time(seconds: float) -> str:
-    """A time of the clock; with its day, if that is not today."""
-    then, now = datetime.fromtimestamp(seconds), datetime.now()
-    if then.date() == now.date():
-        return f"{then:%H:%M}"
-    if 0 <= (now.date() - then.date()).days < 7:
-        return f"{then:%a %H:%M}"
-    return f"{then:%Y-%m-%d %H:%M}"
