@@ -43,7 +43,9 @@ DOCUMENT_BYTES: Final = 16
 
 MAGIC: Final = b"jpk1\r\n"
 END_MAGIC: Final = b"kpj1"
-HEADER_BYTES: Final = len(MAGIC) + 4 + COLLECTION_BYTES + LANE_BYTES + 8
+FLAGS_END: Final = len(MAGIC) + 4
+"""Offset of the end of the flags: as many bytes say whether this release reads a pack, and whether it may join it."""
+HEADER_BYTES: Final = FLAGS_END + COLLECTION_BYTES + LANE_BYTES + 8
 TRAILER_BYTES: Final = 16 + 4 + len(END_MAGIC)
 TAIL_BYTES: Final = 64 << 10
 """Bytes from the end of a pack that nearly always have all of its index."""
@@ -200,15 +202,10 @@ def open_pack(data: bytes) -> Pack:
     """
     if len(data) > PACK_BYTES_MAX:
         raise MalformedPack(f"{len(data):,} bytes")
-    if data[:3] == MAGIC[:3] and data[4:6] == MAGIC[4:] and b"2" <= data[3:4] <= b"9":
-        raise NewerPack("its format is newer")
-    if len(data) < HEADER_BYTES + TRAILER_BYTES or data[: len(MAGIC)] != MAGIC:
+    may_join = read_flags(data)
+    if len(data) < HEADER_BYTES + TRAILER_BYTES:
         raise MalformedPack("it does not begin as a pack")
-    at = len(MAGIC)
-    if data[at : at + 2] != b"\0\0":
-        raise NewerPack("it has properties that this release does not know")
-    may_join = data[at + 2 : at + 4] == b"\0\0"
-    at += 4
+    at = FLAGS_END
     collection = data[at : at + COLLECTION_BYTES]
     at += COLLECTION_BYTES
     lane = lane_name(data[at : at + LANE_BYTES])
@@ -220,6 +217,22 @@ def open_pack(data: bytes) -> Pack:
     if hashlib.blake2b(data[:trailer], digest_size=16).digest() != data[trailer : trailer + 16]:
         raise MalformedPack("its checksum is wrong")
     return Pack(data, collection, lane, first, last, may_join, read_index(data, len(data)))
+
+
+def read_flags(head: bytes) -> bool:
+    """Read the magic and the flags, given at least the first `FLAGS_END` bytes; return whether this release may join the pack.
+
+    Raises:
+        MalformedPack: they are of no pack.
+        NewerPack: they are of one of a newer release.
+    """
+    if head[:3] == MAGIC[:3] and head[4:6] == MAGIC[4:] and b"2" <= head[3:4] <= b"9":
+        raise NewerPack("its format is newer")
+    if len(head) < FLAGS_END or head[: len(MAGIC)] != MAGIC:
+        raise MalformedPack("it does not begin as a pack")
+    if head[len(MAGIC) : len(MAGIC) + 2] != b"\0\0":
+        raise NewerPack("it has properties that this release does not know")
+    return head[len(MAGIC) + 2 : FLAGS_END] == b"\0\0"
 
 
 def split_to_fit(records: Iterable[tuple[bytes, PackRecord]]) -> Iterator[dict[bytes, list[PackRecord]]]:

@@ -33,6 +33,7 @@ from jpterm_like.packs.names import (
 )
 from jpterm_like.packs.pack import (
     TAIL_BYTES,
+    Index,
     MalformedPack,
     PackRecord,
     index_range,
@@ -206,14 +207,24 @@ def write(place: Place, name: PackName, data: bytes) -> None:
     place.write(str(name), data)
 
 
-def _read_some(
-    place: Place, listed: str, size_bytes: int, documents: Collection[bytes]
-) -> dict[bytes, list[PackRecord]]:
+def read_index_at(place: Place, listed: str, size_bytes: int) -> Index:
+    """Read the index of a pack alone: one request, or two if it is long.
+
+    Raises:
+        PlaceError: see `Place.read`.
+        MalformedPack: see `read_index`.
+    """
     tail = place.read(listed, max(0, size_bytes - TAIL_BYTES), size_bytes)
     start, end = index_range(tail, size_bytes)
     if end - start > len(tail):
         tail = place.read(listed, start, end - len(tail)) + tail
-    blocks = read_index(tail, size_bytes).blocks
+    return read_index(tail, size_bytes)
+
+
+def _read_some(
+    place: Place, listed: str, size_bytes: int, documents: Collection[bytes]
+) -> dict[bytes, list[PackRecord]]:
+    blocks = read_index_at(place, listed, size_bytes).blocks
     found: dict[bytes, list[PackRecord]] = {}
     for document in sorted(documents):
         if block := blocks.get(document):

@@ -16,20 +16,19 @@ from jpterm_like.packs.marker import MARKER_BYTES_MAX
 from jpterm_like.packs.marker import decode as decode_marker
 from jpterm_like.packs.names import PackName, is_whole, parse_marker
 from jpterm_like.packs.pack import (
-    TAIL_BYTES,
+    FLAGS_END,
     MalformedPack,
     NewerPack,
     Pack,
     PackFull,
     PackRecord,
     encode,
-    index_range,
     join,
     open_pack,
-    read_index,
+    read_flags,
     split_to_fit,
 )
-from jpterm_like.places.base import Damaged, Gone, Place, list_all_files
+from jpterm_like.places.base import Damaged, Gone, Place, list_all_files, read_index_at
 
 NUMBER_FIRST: Final = 1
 
@@ -190,17 +189,13 @@ class Mirror:
 
     def _hold(self, name: PackName) -> None:
         """Hold a pack of the mirror's own folder. Its index alone is read; its bytes are verified whenever they are used."""
-        size_bytes = name.size_bytes
         try:
-            tail = self._place.read(str(name), max(0, size_bytes - TAIL_BYTES), size_bytes)
-            start, end = index_range(tail, size_bytes)
-            if end - start > len(tail):
-                tail = self._place.read(str(name), start, end - len(tail)) + tail
-            head = self._place.read(str(name), 0, 10)
-            may_join = head[:6] == b"jpk1\r\n" and not any(head[6:])
-            self.held.add(name, read_index(tail, size_bytes).parts, may_join=may_join)
+            may_join = read_flags(self._place.read(str(name), 0, FLAGS_END))
+            index = read_index_at(self._place, str(name), name.size_bytes)
+            self.held.add(name, index.parts, may_join=may_join)
         except (Gone, Damaged):
             return
-        except MalformedPack:
+        except (MalformedPack, NewerPack):
+            # If it is whole, it is of a newer release: what it claims to contain was never compared, and does not count.
             if (data := self._place.read(str(name))) and is_whole(name, data):
-                self.held.add(name, may_join=False)  # of a newer release, or it would not be here
+                self.held.add(name, may_join=False)

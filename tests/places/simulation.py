@@ -66,11 +66,11 @@ def records_of(files: dict[str, bytes]) -> set[tuple[bytes, PackRecord]]:
     return found
 
 
-def newer(data: bytes, lane: str, number: int) -> tuple[PackName, bytes]:
+def newer(name: PackName, data: bytes) -> tuple[PackName, bytes]:
     """The same pack as a newer release writes it, with a flag that this one does not know."""
     body = data[:7] + b"\1" + data[8:-TRAILER_BYTES]
     data = body + hashlib.blake2b(body, digest_size=16).digest() + data[-8:]
-    return name_of(data, lane, number, number), data
+    return name_of(data, name.lane, name.first, name.last), data
 
 
 class SimulatedPlace(FaultyPlace):
@@ -220,8 +220,7 @@ class Device:
             return
         number = max((name.last for name in self.mirror.held.of_lane(self.lane)), default=0) + 1
         record = PackRecord(2, 0, b"newer %d" % self.world.next_token())
-        _, data = encode(COLLECTION, self.lane, number, number, {DOCUMENTS[0]: [record]})
-        name, data = newer(data, self.lane, number)
+        name, data = newer(*encode(COLLECTION, self.lane, number, number, {DOCUMENTS[0]: [record]}))
         self.folder.files[str(name)] = data
         self.mirror.held.add(name, may_join=False)
         self.world.newer_packs[str(name)] = data
