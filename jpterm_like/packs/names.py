@@ -80,6 +80,10 @@ class Listing(NamedTuple):
     others: list[str]
     """Names that are none of ours, sorted. They are left alone."""
 
+    def listed_as(self, name: PackName) -> str:
+        """The name of the file to read a pack from: as the place lists it, or a copy, or the pack's own where it is not listed."""
+        return self.packs.get(name) or self.copies.get(name) or str(name)
+
 
 def name_of(data: bytes, lane: str, first: int, last: int) -> PackName:
     """Name the bytes of a pack."""

@@ -23,7 +23,6 @@ from typing import Final, NamedTuple, Protocol
 
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.packs.names import (
-    LISTING_MAX,
     PACK_BYTES_MAX,
     Listing,
     PackName,
@@ -153,9 +152,8 @@ class FileStat(NamedTuple):
 
 
 def list_all_files(place: Place) -> Listing:
-    """List a place: one request. Names beyond a million are not looked at. Raises PlaceError."""
-    files = place.list()
-    return read_listing(files if len(files) <= LISTING_MAX else dict(sorted(files.items())[:LISTING_MAX]))
+    """List a place: one request. Raises PlaceError."""
+    return read_listing(place.list())
 
 
 def list_versions(listing: Listing, lane: str) -> list[PackName]:
@@ -187,7 +185,7 @@ def read(
         Damaged: it is not the pack that its name says.
         NewerPack: a newer release made it.
     """
-    listed = listing.packs.get(name) or listing.copies.get(name) or str(name)
+    listed = listing.listed_as(name)
     try:
         if documents is not None:
             return _read_some(place, listed, name.size_bytes, documents)

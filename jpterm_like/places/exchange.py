@@ -6,7 +6,8 @@ the end of the process; the next one goes on from what the listing then says. No
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -121,48 +122,42 @@ class _AtPlace(Exception):
         self.error = error
 
 
+@contextmanager
+def _at_place() -> Iterator[None]:
+    """Tell the errors of a call to the place from those of the mirror."""
+    try:
+        yield
+    except PlaceError as problem:
+        raise _AtPlace(problem) from problem
+
+
 class _Watched:
     """A place whose errors end an exchange, except those that are about one file."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
 
-    @property
-    def address(self) -> str:
-        return self._place.address
-
     def list(self) -> Listing:
-        try:
+        with _at_place():
             return list_all_files(self._place)
-        except PlaceError as problem:
-            raise _AtPlace(problem) from problem
 
-    def read(self, name: str, start: int = 0, end: int | None = None) -> bytes | None:
-        """None if the file is not there, or not that long."""
-        try:
-            return self._place.read(name, start, end)
-        except (Gone, Damaged):
-            return None
-        except PlaceError as problem:
-            raise _AtPlace(problem) from problem
+    def read(self, name: str) -> bytes | None:
+        """None if the file is not there, or too long."""
+        with _at_place(), suppress(Gone, Damaged):
+            return self._place.read(name)
+        return None
 
     def write(self, name: PackName, data: bytes) -> None:
-        try:
+        with _at_place():
             write(self._place, name, data)
-        except PlaceError as problem:
-            raise _AtPlace(problem) from problem
 
     def write_marker(self, name: MarkerName, data: bytes) -> None:
-        try:
+        with _at_place():
             self._place.write(str(name), data)
-        except PlaceError as problem:
-            raise _AtPlace(problem) from problem
 
     def remove(self, name: str) -> None:
-        try:
+        with _at_place():
             self._place.remove(name)
-        except PlaceError as problem:
-            raise _AtPlace(problem) from problem
 
 
 class _Exchange:
@@ -232,16 +227,10 @@ class _Exchange:
         ]
         report.unread = sorted({*unread, *torn})
 
-    def _all_listed(self) -> Collection[PackName]:
-        return {*self._listing.packs, *self._listing.copies}
-
-    def _listed_as(self, name: PackName) -> str:
-        return self._listing.packs.get(name) or self._listing.copies.get(name) or str(name)
-
     def _read_pack(self, name: PackName) -> bytes | None:
         """Read a pack; once more if it is not what its name says. None if it is not there."""
         for _ in range(2):
-            data = self._place.read(self._listed_as(name))
+            data = self._place.read(self._listing.listed_as(name))
             if data is None:
                 return None
             if is_whole(name, data):
@@ -291,7 +280,7 @@ class _Exchange:
             if name not in held:
                 memory.sent.discard(name)
                 continue
-            data = self._place.read(self._listed_as(name))
+            data = self._place.read(self._listing.listed_as(name))
             if data is not None and is_whole(name, data):
                 memory.sent.discard(name)
             elif (mine := self._mirror.read(name)) is not None:
@@ -317,7 +306,7 @@ class _Exchange:
 
     def _pack_there(self, name: PackName) -> Pack | None:
         """Read a pack from the place; None if it is not there as its name says."""
-        data = self._place.read(self._listed_as(name))
+        data = self._place.read(self._listing.listed_as(name))
         if data is None or not is_whole(name, data):
             return None
         try:
