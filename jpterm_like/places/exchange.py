@@ -195,7 +195,7 @@ class _Exchange:
         elif found is not None:
             memory.was_ready = True
             if mirror.collection is None:
-                mirror.begin(str(marker), data)
+                mirror.begin(marker, data)
         elif mirror.collection is not None:
             self._place.write_marker(marker, mirror.marker)
         else:

@@ -7,14 +7,13 @@ pack is held no longer, and comes back from a place.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Collection, Iterable
 
 from jpterm_like.packs.decisions import FAN, Removal, to_join, to_remove
 from jpterm_like.packs.holdings import Holdings
 from jpterm_like.packs.marker import MARKER_BYTES_MAX
 from jpterm_like.packs.marker import decode as decode_marker
-from jpterm_like.packs.names import PackName, is_whole, parse_marker
+from jpterm_like.packs.names import MarkerName, PackName, is_whole
 from jpterm_like.packs.pack import (
     FLAGS_END,
     MalformedPack,
@@ -29,8 +28,6 @@ from jpterm_like.packs.pack import (
     split_to_fit,
 )
 from jpterm_like.places.base import Damaged, Gone, Place, list_all_files, read_index_at
-
-NUMBER_FIRST: Final = 1
 
 
 class Mirror:
@@ -54,12 +51,11 @@ class Mirror:
         for name in listing.packs:
             self._hold(name)
 
-    def begin(self, name: str, marker: bytes) -> None:
+    def begin(self, name: MarkerName, marker: bytes) -> None:
         """Be the mirror of the collection that has this marker, under this name. Raises PlaceError."""
-        found = parse_marker(name)
-        assert found is not None and self.collection is None and len(marker) <= MARKER_BYTES_MAX
-        self._place.write(str(found), marker)
-        self.collection, self.marker = found.collection, marker
+        assert self.collection is None and len(marker) <= MARKER_BYTES_MAX
+        self._place.write(str(name), marker)
+        self.collection, self.marker = name.collection, marker
 
     def write(self, lane: str, records: Iterable[tuple[bytes, PackRecord]]) -> list[PackName]:
         """Write records of documents into new packs of my own lane.
@@ -70,7 +66,7 @@ class Mirror:
         assert self.collection is not None
         written: list[PackName] = []
         for documents in split_to_fit(records):
-            number = max((name.last for name in self.held.of_lane(lane)), default=NUMBER_FIRST - 1) + 1
+            number = max((name.last for name in self.held.of_lane(lane)), default=0) + 1
             name, data = encode(self.collection, lane, number, number, documents)
             self._place.write(str(name), data)
             self.held.add(name)
@@ -82,17 +78,17 @@ class Mirror:
         joined: list[PackName] = []
         while blocks := to_join(self.held, lane, self._too_much, fan=self._fan):
             for block in blocks:
-                parts = [self.pack(name) for name in block]
+                parts = [pack for name in block if (pack := self.pack(name)) is not None]
+                if len(parts) < len(block):
+                    return joined  # one is damaged, and held no longer
                 try:
-                    if None in parts:
-                        return joined  # one is damaged, and held no longer
-                    name, data = join([part for part in parts if part is not None])
-                    pack = open_pack(data)
-                    assert all(pack.contains(part) for part in parts if part is not None)
-                    self._place.write(str(name), data)
+                    name, data = join(parts)
                 except PackFull:
                     self._too_much.add(block)
                     continue
+                pack = open_pack(data)
+                assert all(map(pack.contains, parts))
+                self._place.write(str(name), data)
                 self.held.add(name, pack.index.parts)
                 joined.append(name)
         return joined
@@ -139,15 +135,12 @@ class Mirror:
                 if outer_name not in self.held or inner_name not in self.held:
                     continue
                 outer, inner = self.pack(outer_name), self.pack(inner_name)
-                if outer is None or inner is None:
-                    self.held.note_apart(outer_name, inner_name)
-                elif outer.contains(inner):
+                if outer and inner and outer.contains(inner):
                     self.held.note_contained(outer_name, inner_name)
-                elif inner_name.spans(outer_name) and inner.contains(outer):
+                    continue
+                if outer and inner and inner_name.spans(outer_name) and inner.contains(outer):
                     self.held.note_contained(inner_name, outer_name)
-                    self.held.note_apart(outer_name, inner_name)
-                else:
-                    self.held.note_apart(outer_name, inner_name)
+                self.held.note_apart(outer_name, inner_name)
 
     def read(self, name: PackName) -> bytes | None:
         """Return the bytes of a held pack; None if they are damaged, and then it is held no longer. Raises PlaceError."""
@@ -168,20 +161,15 @@ class Mirror:
         except NewerPack:
             return None
 
-    def drop_contained(self, keep: Iterable[PackName]) -> list[PackName]:
-        """Remove packs that others here contain, two generations later, except some; return them. Raises PlaceError."""
-        kept = set(keep)
-        dropped: list[PackName] = []
+    def drop_contained(self, keep: Collection[PackName]) -> None:
+        """Remove packs that others here contain, two generations later, except some. Raises PlaceError."""
         for removal in to_remove(self.held, set(self.held), self.held.lanes()):
-            if removal.inner not in kept and self.contains(removal):
-                self.held.note_contained(removal.outer, removal.inner)
+            if removal.inner not in keep and self._is_contained(removal):
                 self._place.remove(str(removal.inner))
                 self.held.drop(removal.inner)
-                dropped.append(removal.inner)
-        return dropped
 
-    def contains(self, removal: Removal) -> bool:
-        """Whether one held pack contains another, read and compared now. Raises PlaceError."""
+    def _is_contained(self, removal: Removal) -> bool:
+        """Whether the inner pack is in the outer one, both held, read and compared now. Raises PlaceError."""
         if removal.inner not in self.held or removal.outer not in self.held:
             return False
         outer, inner = self.pack(removal.outer), self.pack(removal.inner)

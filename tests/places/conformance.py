@@ -42,14 +42,12 @@ def pack(number: int, *, lane: str = ANN, size_bytes: int = 20) -> tuple[PackNam
 def new_mirror(*, begun: bool = True) -> Mirror:
     mirror = Mirror(MemoryPlace(Folder()))
     if begun:
-        mirror.begin(str(marker_name(COLLECTION)), encode_marker("jpterm-like 0.3.0"))
+        mirror.begin(marker_name(COLLECTION), encode_marker("jpterm-like 0.3.0"))
     return mirror
 
 
 class PlaceConformance:
     """Give a fixture `place`: an empty one."""
-
-    writable = True
 
     def test_an_empty_place_has_nothing(self, place: Place) -> None:
         assert dict(place.list()) == {}
@@ -81,7 +79,7 @@ class PlaceConformance:
                 place.read("torn.jpk", start, end)
 
     def test_writing_replaces(self, place: Place) -> None:
-        """Who has a damaged file writes it again."""
+        """So a damaged file is healed by writing it again."""
         name, data = pack(1)
         for wrong in (data[:-5], bytes(len(data)), data + b"more"):
             place.write(str(name), wrong)

@@ -281,7 +281,7 @@ class World:
         if chance.random() < 0.3:
             self.devices[-1].is_older = True
         first = self.devices[0]
-        first.mirror.begin(str(markers.marker_name(COLLECTION)), markers.encode("jpterm-like 0.3.0"))
+        first.mirror.begin(markers.marker_name(COLLECTION), markers.encode("jpterm-like 0.3.0"))
 
     def new_lane(self) -> str:
         return lane_name(self.chance.randbytes(8))

@@ -15,7 +15,7 @@ def test_claims_of_a_newer_release_hide_nothing_from_the_next_process() -> None:
     """Such a pack cannot be compared when it comes, so what it claims counts neither then nor later."""
     folder = Folder()
     mirror = Mirror(MemoryPlace(folder))
-    mirror.begin(str(marker_name(COLLECTION)), encode_marker("jpterm-like 0.3.0"))
+    mirror.begin(marker_name(COLLECTION), encode_marker("jpterm-like 0.3.0"))
     mine = [pack(1), pack(2)]
     for name, data in mine:
         assert mirror.add(name, data) == []

@@ -9,14 +9,11 @@ from collections import Counter
 
 import pytest
 
-from jpterm_like.packs.marker import encode as encode_marker
-from jpterm_like.packs.marker import marker_name
 from jpterm_like.packs.names import lane_name
 from jpterm_like.packs.pack import PackRecord
 from jpterm_like.places.base import list_all_files, read
 from jpterm_like.places.exchange import Memory, exchange
-from jpterm_like.places.mirror import Mirror
-from tests.places.conformance import ANN, BOB, COLLECTION, new_mirror, payloads
+from tests.places.conformance import ANN, BOB, new_mirror, payloads
 from tests.places.memory import Folder, MemoryPlace
 
 DOCUMENTS = 10_000
@@ -102,9 +99,7 @@ def test_five_writers_leave_few_files(flushes: int = 70) -> None:
     place = CountedPlace(Folder())
     chance = random.Random(6)
     lanes = [lane_name(b"writer %d" % number) for number in range(5)]
-    mirrors = [Mirror(MemoryPlace(Folder())) for _ in lanes]
-    for mirror in mirrors:
-        mirror.begin(str(marker_name(COLLECTION)), encode_marker("jpterm-like 0.3.0"))
+    mirrors = [new_mirror() for _ in lanes]
     memories = [Memory() for _ in lanes]
     written: list[bytes] = []
     most = 0
