@@ -18,6 +18,7 @@ The functions below are the six calls by which a collection is read and written,
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple, Protocol
 
@@ -47,6 +48,11 @@ FILE_BYTES_MAX: Final = PACK_BYTES_MAX
 
 NAME_MAX: Final = 255
 _NO_PART_OF_A_NAME: Final = frozenset("/\\\0")
+
+CONNECT_S: Final = 10.0
+"""Longest wait for a connection to a server."""
+SILENCE_S: Final = 60.0
+"""Longest wait for the next bytes of a server."""
 
 
 class PlaceError(JptermError):
@@ -125,6 +131,19 @@ def check_file_name(name: str) -> None:
     """Raise ValueError for a name that none of our files has: a bug of the caller."""
     if not is_file_name(name):
         raise ValueError(f"not a name for a file at a place: {name!r}")
+
+
+def in_sentence(place: Place) -> str:
+    """Name a place at the beginning of a sentence that people read."""
+    return f"The place {escape_for_terminal(place.address)}"
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether a host is this machine: what is sent there may be unencrypted."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def check_read(name: str, data: bytes, start: int, end: int | None) -> bytes:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import obstore
 from obstore import exceptions
@@ -15,18 +16,19 @@ from obstore.store import S3Store
 
 from jpterm_like.errors import escape_for_terminal
 from jpterm_like.places.base import (
+    CONNECT_S,
     FILE_BYTES_MAX,
+    SILENCE_S,
     Damaged,
     Gone,
     Refused,
     Unreachable,
     check_file_name,
     check_read,
+    in_sentence,
     is_file_name,
+    is_this_machine,
 )
-
-CONNECT_S: Final = 10
-SILENCE_S: Final = 60
 
 _Result = TypeVar("_Result")
 
@@ -42,9 +44,9 @@ class S3Place:
 
     def __init__(self, bucket: str, prefix: str = "", settings: Mapping[str, str] | None = None) -> None:
         self.address = f"s3://{bucket}/{prefix}".rstrip("/") + "/"
-        endpoint = (settings or {}).get("endpoint", "")
+        endpoint = urlsplit((settings or {}).get("endpoint", ""))
         # Only a server of this machine is asked without TLS.
-        local = endpoint.startswith(("http://127.0.0.1:", "http://localhost:", "http://[::1]:"))
+        local = endpoint.scheme == "http" and is_this_machine(endpoint.hostname or "")
         self._store: Any = S3Store(
             bucket,
             prefix=prefix.strip("/") or None,
@@ -90,7 +92,7 @@ class S3Place:
             return
 
     def _ask(self, call: Callable[[], _Result]) -> _Result:
-        where = f"The place {escape_for_terminal(self.address)}"
+        where = in_sentence(self)
         try:
             return call()
         except FileNotFoundError as problem:

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import IO, Any, Final, TypeVar
+from typing import IO, Any, TypeVar
 
 from paramiko.sftp import SFTPError
 from paramiko.sftp_client import SFTPClient
@@ -24,6 +24,7 @@ from paramiko.ssh_exception import SSHException
 from jpterm_like.errors import escape_for_terminal
 from jpterm_like.places.base import (
     FILE_BYTES_MAX,
+    SILENCE_S,
     Damaged,
     Gone,
     PlaceError,
@@ -31,11 +32,9 @@ from jpterm_like.places.base import (
     Unreachable,
     check_file_name,
     check_read,
+    in_sentence,
     is_file_name,
 )
-
-SILENCE_S: Final = 60.0
-"""A call does not wait longer than this for the next bytes."""
 
 _Result = TypeVar("_Result")
 
@@ -64,10 +63,7 @@ class SftpPlace:
                 if is_file_name(each.filename) and each.st_mode is not None and stat.S_ISREG(each.st_mode)
             }
 
-        try:
-            return self._ask(call)
-        except Gone:
-            raise Unreachable(f"{self._where} is not there.") from None
+        return self._ask_folder(call)
 
     def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
         check_file_name(name)
@@ -94,7 +90,7 @@ class SftpPlace:
                 file.set_pipelined(True)
                 file.write(data)
             if client.stat(beside).st_size != len(data):
-                raise Unreachable(f"{self._where} did not take all of a file.")
+                raise Unreachable(f"{in_sentence(self)} did not take all of a file.")
             try:
                 client.posix_rename(beside, path)
             except FileNotFoundError:
@@ -104,10 +100,7 @@ class SftpPlace:
                     client.remove(path)
                 client.rename(beside, path)
 
-        try:
-            self._ask(call)
-        except Gone:
-            raise Unreachable(f"{self._where} is not there.") from None
+        self._ask_folder(call)
 
     def remove(self, name: str) -> None:
         check_file_name(name)
@@ -120,9 +113,12 @@ class SftpPlace:
         if line is not None:
             line.close()
 
-    @property
-    def _where(self) -> str:
-        return f"The place {escape_for_terminal(self.address)}"
+    def _ask_folder(self, call: Callable[[Any], _Result]) -> _Result:
+        """Make a call that needs no file: if something is not there, it is the folder."""
+        try:
+            return self._ask(call)
+        except Gone:
+            raise Unreachable(f"{in_sentence(self)} is not there.") from None
 
     def _ask(self, call: Callable[[Any], _Result]) -> _Result:
         try:
@@ -136,15 +132,15 @@ class SftpPlace:
             said = self._line.said() if self._line is not None else ""
             self.close()
             reason = f": {escape_for_terminal(said)}" if said else ""
-            raise Unreachable(f"{self._where} does not answer{reason}.") from problem
+            raise Unreachable(f"{in_sentence(self)} does not answer{reason}.") from problem
         except OSError as problem:
             if problem.errno == errno.ENOENT:
-                raise Gone(f"{self._where} has no such file.") from problem
+                raise Gone(f"{in_sentence(self)} has no such file.") from problem
             error = Refused if problem.errno in (errno.EACCES, errno.EPERM) else Unreachable
             reason = (
                 "permission is denied" if error is Refused else "it reports a failure; its disk may be full"
             )
-            raise error(f"{self._where} cannot be used: {reason}.") from problem
+            raise error(f"{in_sentence(self)} cannot be used: {reason}.") from problem
 
 
 class _Line:

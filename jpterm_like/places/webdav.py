@@ -7,7 +7,6 @@ name: it has another length than its name says, and is written again.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Final, NoReturn
@@ -19,7 +18,9 @@ from urllib3.exceptions import HTTPError
 
 from jpterm_like.errors import escape_for_terminal
 from jpterm_like.places.base import (
+    CONNECT_S,
     FILE_BYTES_MAX,
+    SILENCE_S,
     Damaged,
     Gone,
     PlaceError,
@@ -27,12 +28,11 @@ from jpterm_like.places.base import (
     Unreachable,
     check_file_name,
     check_read,
+    in_sentence,
     is_file_name,
+    is_this_machine,
 )
 
-CONNECT_S: Final = 10.0
-SILENCE_S: Final = 60.0
-"""A call does not wait longer than this for the next bytes."""
 LISTING_BYTES_MAX: Final = 256 << 20
 """Longest answer to a listing: half a million names of ours on the most talkative server."""
 
@@ -72,8 +72,10 @@ class WebdavPlace:
         self._path = parts.path.rstrip("/") + "/"
         headers = {"Accept-Encoding": "identity", "User-Agent": "jpterm-like"}
         if user or password:
-            if parts.scheme != "https" and not _is_this_machine(parts.hostname):
-                raise Refused(f"{self._where} is not asked, because it would get your password unencrypted.")
+            if parts.scheme != "https" and not is_this_machine(parts.hostname):
+                raise Refused(
+                    f"{in_sentence(self)} is not asked, because it would get your password unencrypted."
+                )
             headers |= urllib3.make_headers(basic_auth=f"{user}:{password}")
         self._headers = headers
         # A server that was restarted closes kept connections: one more try. What a status says is for the caller.
@@ -86,10 +88,6 @@ class WebdavPlace:
         """End the kept connections. The next call makes others."""
         self._pool.clear()
 
-    @property
-    def _where(self) -> str:
-        return f"The place {escape_for_terminal(self.address)}"
-
     def list(self) -> Mapping[str, int]:
         status, data = self._ask(
             "PROPFIND",
@@ -99,16 +97,16 @@ class WebdavPlace:
             headers={"Depth": "1", "Content-Type": "application/xml; charset=utf-8"},
         )
         if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
-            raise Unreachable(f"{self._where} is not there.")
+            raise Unreachable(f"{in_sentence(self)} is not there.")
         if status != HTTPStatus.MULTI_STATUS:
             self._fail(status)
         # Entities are in no answer of a server, and a few of them can be gigabytes.
         if len(data) > LISTING_BYTES_MAX or b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-            raise Damaged(f"{self._where} does not answer as a WebDAV server.")
+            raise Damaged(f"{in_sentence(self)} does not answer as a WebDAV server.")
         try:
             return dict(self._files(ElementTree.fromstring(data)))
         except (ElementTree.ParseError, ValueError):
-            raise Damaged(f"{self._where} does not answer as a WebDAV server.") from None
+            raise Damaged(f"{in_sentence(self)} does not answer as a WebDAV server.") from None
 
     def _files(self, answer: ElementTree.Element) -> Iterator[tuple[str, int]]:
         for response in answer.iter("{DAV:}response"):
@@ -187,7 +185,7 @@ class WebdavPlace:
             finally:
                 response.release_conn()
         except (HTTPError, OSError) as problem:
-            raise Unreachable(f"{self._where} does not answer.") from problem
+            raise Unreachable(f"{in_sentence(self)} does not answer.") from problem
 
     def _fail(self, status: int) -> NoReturn:
         error: type[PlaceError] = Unreachable
@@ -201,11 +199,4 @@ class WebdavPlace:
             reason = "somebody has locked it"
         else:
             reason = f"it answers with {status}"
-        raise error(f"{self._where} cannot be used: {reason}.")
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        raise error(f"{in_sentence(self)} cannot be used: {reason}.")

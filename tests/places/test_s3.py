@@ -61,7 +61,8 @@ def test_a_bucket_or_a_server_that_is_not_there(endpoint: str) -> None:
 
 
 def test_nothing_is_sent_without_tls_but_to_this_machine() -> None:
-    place = S3Place("notes", "", settings("http://192.0.2.1:9000"))
-    with pytest.raises(Unreachable) as caught:
-        place.list()
-    assert "BadScheme" in str(caught.value.__cause__)
+    for endpoint in ("http://192.0.2.1:9000", "http://localhost:9000@192.0.2.1:9000"):
+        place = S3Place("notes", "", settings(endpoint))
+        with pytest.raises(Unreachable) as caught:
+            place.list()
+        assert "BadScheme" in str(caught.value.__cause__)
