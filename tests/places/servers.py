@@ -40,7 +40,7 @@ def running(command: list[str], port: int, folder: Path) -> Iterator[None]:
             except OSError:
                 if process.poll() is not None or time.monotonic() > deadline:
                     pytest.fail(f"{command[0]} does not start: {output.read_text()}")
-                time.sleep(0.02)
+                time.sleep(0.02)  # none of these servers says when it begins to listen
         yield
     finally:
         process.terminate()

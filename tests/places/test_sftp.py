@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -102,11 +103,15 @@ def test_a_folder_that_is_not_there(folder: Path, place: SftpPlace) -> None:
             call()
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="the superuser may write everywhere")
-def test_a_folder_in_which_one_may_only_read(folder: Path, place: SftpPlace) -> None:
-    folder.chmod(0o555)
-    with pytest.raises(Refused, match="permission is denied"):
-        place.write("a.jpk", b"x")
+def test_a_server_that_lets_one_only_read(folder: Path, place: SftpPlace) -> None:
+    """Refused by the server (its option -R) and not by the folder, where the superuser may write."""
+    place.write("a.jpk", b"a")
+    assert SFTP_SERVER is not None
+    with closing(SftpPlace([SFTP_SERVER, "-R"], str(folder), place.address)) as reader:
+        for call in (lambda: reader.write("a.jpk", b"x"), lambda: reader.remove("a.jpk")):
+            with pytest.raises(Refused, match="permission is denied"):
+                call()
+        assert reader.read("a.jpk") == b"a" and os.listdir(folder) == ["a.jpk"]
 
 
 def test_the_next_call_connects_again(place: SftpPlace) -> None:

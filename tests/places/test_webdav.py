@@ -90,15 +90,18 @@ def test_a_folder_that_is_not_there(server: str) -> None:
         place.read("a.jpk")
 
 
+def all_calls(place: Place) -> list[Callable[[], object]]:
+    return [
+        place.list,
+        lambda: place.read("a.jpk"),
+        lambda: place.write("a.jpk", b"x"),
+        lambda: place.remove("a.jpk"),
+    ]
+
+
 def test_a_server_that_is_not_there() -> None:
     place = WebdavPlace(f"http://127.0.0.1:{free_port()}/x/")
-    calls: list[Callable[[], object]] = [
-        place.list,
-        lambda: place.read("a"),
-        lambda: place.write("a", b"x"),
-        lambda: place.remove("a"),
-    ]
-    for call in calls:
+    for call in all_calls(place):
         with pytest.raises(Unreachable, match="does not answer"):
             call()
 
@@ -159,13 +162,7 @@ def test_what_answers_mean(answers: tuple[type[Answers], str], status: int, erro
     handler, url = answers
     handler.status = status
     place = WebdavPlace(url, "ann", "secret")
-    calls: list[Callable[[], object]] = [
-        place.list,
-        lambda: place.read("a.jpk"),
-        lambda: place.write("a.jpk", b"x"),
-        lambda: place.remove("a.jpk"),
-    ]
-    for call in calls:
+    for call in all_calls(place):
         with pytest.raises(error) as caught:
             call()
         assert type(caught.value) is error and "secret" not in str(caught.value)
