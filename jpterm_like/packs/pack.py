@@ -111,7 +111,7 @@ class Index(NamedTuple):
 
 @dataclass(frozen=True)
 class Pack:
-    """A whole pack that keeps its own limits and checksums. Blocks are inflated when they are asked for."""
+    """A whole pack, whose limits and checksum were checked. Blocks are inflated when they are asked for."""
 
     data: bytes
     collection: bytes
@@ -128,7 +128,8 @@ class Pack:
 
     def records(self, document: bytes) -> list[PackRecord]:
         """Return the records of a document; none if it is not in here. Raises MalformedPack."""
-        return split_records(self._block(document)) if document in self.index.blocks else []
+        block = self.index.blocks.get(document)
+        return [] if block is None else split_records(inflate(self.data[block.start : block.end], block))
 
     def check(self) -> None:
         """Read every record once. Raises MalformedPack."""
@@ -147,10 +148,6 @@ class Pack:
                 return False
         return self.collection == other.collection
 
-    def _block(self, document: bytes) -> bytes:
-        block = self.index.blocks[document]
-        return inflate(self.data[block.start : block.end], block)
-
 
 def encode(
     collection: bytes,
@@ -165,10 +162,38 @@ def encode(
     Raises:
         PackFull: it would break a limit.
     """
-    blocks = {document: join_records(records) for document, records in documents.items()}
+    assert len(collection) == COLLECTION_BYTES, len(collection)
+    assert 1 <= first <= last <= NUMBER_MAX, (first, last)
     if sum(map(len, documents.values())) > RECORDS_MAX:
         raise PackFull(f"more than {RECORDS_MAX:,} records")
-    return _encode(collection, lane, first, last, blocks, parts)
+    if len(documents) > DOCUMENTS_MAX or len(parts) > PARTS_MAX:
+        raise PackFull(f"{len(documents):,} documents, {len(parts):,} parts")
+    blocks = {document: join_records(records) for document, records in sorted(documents.items())}
+    if max(map(len, blocks.values()), default=0) > BLOCK_BYTES_MAX:
+        raise PackFull(f"a document has more than {BLOCK_BYTES_MAX:,} bytes")
+    if sum(map(len, blocks.values())) > INFLATED_BYTES_MAX:
+        raise PackFull(f"more than {INFLATED_BYTES_MAX:,} bytes")
+    out = bytearray(MAGIC + b"\0\0\0\0" + collection + lane_bytes(lane))
+    out += first.to_bytes(4, "big") + last.to_bytes(4, "big")
+    index = bytearray()
+    write_number(index, len(blocks))
+    for document, block in blocks.items():
+        assert len(document) == DOCUMENT_BYTES and block, document
+        stored = _deflate(block)
+        out += stored
+        index += document
+        write_number(index, len(stored))
+        write_number(index, len(block) if stored is not block else 0)
+        index += zlib.crc32(block).to_bytes(4, "big")
+    write_number(index, len(parts))
+    for digest in parts:
+        index += bytes.fromhex(digest)
+    out += index
+    out += hashlib.blake2b(out, digest_size=16).digest() + len(index).to_bytes(4, "big") + END_MAGIC
+    if len(out) > PACK_BYTES_MAX:
+        raise PackFull(f"{len(out):,} bytes")
+    data = bytes(out)
+    return name_of(data, lane, first, last), data
 
 
 def join(packs: Sequence[Pack]) -> tuple[PackName, bytes]:
@@ -259,8 +284,8 @@ def split_to_fit(records: Iterable[tuple[bytes, PackRecord]]) -> Iterator[dict[b
         yield group
 
 
-def index_range(tail: bytes, size_bytes: int) -> tuple[int, int]:
-    """Return where the index and the trailer of a pack are, given some of its last bytes and its length.
+def index_start(tail: bytes, size_bytes: int) -> int:
+    """Return where the index of a pack starts, given some of its last bytes and its length.
 
     Raises:
         MalformedPack: the trailer is none.
@@ -270,16 +295,16 @@ def index_range(tail: bytes, size_bytes: int) -> tuple[int, int]:
     length = int.from_bytes(tail[-len(END_MAGIC) - 4 : -len(END_MAGIC)], "big")
     if length > size_bytes - HEADER_BYTES - TRAILER_BYTES:
         raise MalformedPack("its index is longer than it is itself")
-    return size_bytes - TRAILER_BYTES - length, size_bytes
+    return size_bytes - TRAILER_BYTES - length
 
 
 def read_index(tail: bytes, size_bytes: int) -> Index:
-    """Read the index, given the last bytes of a pack, at least those of `index_range`, and the length of the pack.
+    """Read the index, given the last bytes of a pack, at least those from `index_start` on, and the length of the pack.
 
     Raises:
         MalformedPack: it is none, or says what cannot be.
     """
-    start, _ = index_range(tail, size_bytes)
+    start = index_start(tail, size_bytes)
     if size_bytes - start > len(tail):
         raise MalformedPack("its index is not here whole")
     try:
@@ -332,41 +357,6 @@ def join_records(records: Iterable[PackRecord]) -> bytes:
         write_number(out, len(payload))
         out += payload
     return bytes(out)
-
-
-def _encode(
-    collection: bytes, lane: str, first: int, last: int, blocks: Mapping[bytes, bytes], parts: Sequence[str]
-) -> tuple[PackName, bytes]:
-    assert len(collection) == COLLECTION_BYTES, len(collection)
-    assert 1 <= first <= last <= NUMBER_MAX, (first, last)
-    if len(blocks) > DOCUMENTS_MAX or len(parts) > PARTS_MAX:
-        raise PackFull(f"{len(blocks):,} documents, {len(parts):,} parts")
-    if max(map(len, blocks.values()), default=0) > BLOCK_BYTES_MAX:
-        raise PackFull(f"a document has more than {BLOCK_BYTES_MAX:,} bytes")
-    if sum(map(len, blocks.values())) > INFLATED_BYTES_MAX:
-        raise PackFull(f"more than {INFLATED_BYTES_MAX:,} bytes")
-    out = bytearray(MAGIC + b"\0\0\0\0" + collection + lane_bytes(lane))
-    out += first.to_bytes(4, "big") + last.to_bytes(4, "big")
-    index = bytearray()
-    write_number(index, len(blocks))
-    for document in sorted(blocks):
-        block = blocks[document]
-        assert len(document) == DOCUMENT_BYTES and block, document
-        stored = _deflate(block)
-        out += stored
-        index += document
-        write_number(index, len(stored))
-        write_number(index, len(block) if stored is not block else 0)
-        index += zlib.crc32(block).to_bytes(4, "big")
-    write_number(index, len(parts))
-    for digest in parts:
-        index += bytes.fromhex(digest)
-    out += index
-    out += hashlib.blake2b(out, digest_size=16).digest() + len(index).to_bytes(4, "big") + END_MAGIC
-    if len(out) > PACK_BYTES_MAX:
-        raise PackFull(f"{len(out):,} bytes")
-    data = bytes(out)
-    return name_of(data, lane, first, last), data
 
 
 def _deflate(block: bytes) -> bytes:

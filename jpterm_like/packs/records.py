@@ -28,11 +28,6 @@ DELETED: Final = 4
 SAVED: Final = 5
 HELLO: Final = 6
 
-WRITERS_KIND: Final = 128
-"""The first kind that a writer must understand."""
-READERS_KIND: Final = 192
-"""The first kind that a reader must understand."""
-
 NAME_BYTES_MAX: Final = 4096
 """Longest name of a document, person or release in UTF-8."""
 

@@ -36,7 +36,7 @@ from jpterm_like.packs.pack import (
     Index,
     MalformedPack,
     PackRecord,
-    index_range,
+    index_start,
     inflate,
     open_pack,
     read_index,
@@ -232,9 +232,9 @@ def read_index_at(place: Place, listed: str, size_bytes: int) -> Index:
         MalformedPack: see `read_index`.
     """
     tail = place.read(listed, max(0, size_bytes - TAIL_BYTES), size_bytes)
-    start, end = index_range(tail, size_bytes)
-    if end - start > len(tail):
-        tail = place.read(listed, start, end - len(tail)) + tail
+    start, tail_start = index_start(tail, size_bytes), size_bytes - len(tail)
+    if start < tail_start:
+        tail = place.read(listed, start, tail_start) + tail
     return read_index(tail, size_bytes)
 
 

@@ -28,7 +28,7 @@ from jpterm_like.packs.pack import (
     PackFull,
     PackRecord,
     encode,
-    index_range,
+    index_start,
     inflate,
     join,
     open_pack,
@@ -100,8 +100,8 @@ def test_what_is_written_comes_back() -> None:
 def test_one_document_is_read_by_two_ranges() -> None:
     written = documents(random.Random(3), 50)
     _, data = encode(COLLECTION, LANE, 1, 1, written)
-    start, end = index_range(data[-TRAILER_BYTES:], len(data))
-    index = read_index(data[start:end], len(data))
+    start = index_start(data[-TRAILER_BYTES:], len(data))
+    index = read_index(data[start:], len(data))
     for document, block in index.blocks.items():
         assert split_records(inflate(data[block.start : block.end], block)) == written[document]
 
