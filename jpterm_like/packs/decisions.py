@@ -78,15 +78,16 @@ def to_fetch(held: Holdings, listing: Listing, excluded: Collection[PackName] = 
 
 
 def to_send(held: Holdings, listing: Listing) -> list[PackName]:
-    """The packs that the place lacks: all that are held, but those that another held one contains."""
+    """The held packs that the place lacks, without those that another held pack contains."""
     return [name for lane in held.lanes() for name in held.outermost(lane) if name not in listing.packs]
 
 
 def to_join(
     held: Holdings, lane: str, excluded: Collection[tuple[PackName, ...]] = (), *, fan: int = FAN
 ) -> list[tuple[PackName, ...]]:
-    """Packs of a lane to join, each tuple to one. Ask again once they are held. Those `excluded` turned out to be too much for one.
+    """Return the packs of a lane to join, each tuple into one. Call again once the results are held.
 
+    Tuples in `excluded` proved too much for one pack.
     Blocks are aligned: numbers 1 to 8, 9 to 16, then 1 to 64 and so on, so whoever joins a lane makes the same ones. A block is joined
     once all of it is there, if the result is not too long. Where numbers overlap, which only copied lanes do, nothing is joined.
     """
@@ -134,7 +135,7 @@ class Removal(NamedTuple):
 def to_remove(held: Holdings, there: Collection[PackName], lanes: Iterable[str]) -> list[Removal]:
     """The packs of these lanes that may be removed from a place, or from the mirror, where those of `there` are.
 
-    Of what a joined pack contains nothing is removed before another join of that lane is there, too: so there are always two generations.
+    Nothing that a joined pack contains is removed before another join of that lane is there, too: so there are always two generations.
     """
     wanted = set(lanes)
     joined: dict[str, list[PackName]] = {}

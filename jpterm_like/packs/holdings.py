@@ -12,15 +12,17 @@ from jpterm_like.packs.names import PackName
 
 
 class Holdings:
-    """Verified packs by name. What contains a pack stays known when it is dropped, so that an undone deletion is recognised."""
+    """Verified packs by name. After a pack is dropped, its containers stay known, so that an undone deletion is recognised."""
 
     def __init__(self) -> None:
-        self._lanes: dict[str, dict[PackName, bool]] = {}  # and whether the pack may be joined
-        self._parts: dict[
-            PackName, frozenset[str]
-        ] = {}  # of held packs: the digests that they claim to contain
-        self._containers: dict[PackName, set[PackName]] = {}  # compared: packs that contain another one
-        self._apart: set[tuple[PackName, PackName]] = set()  # compared: the second is not in the first
+        self._lanes: dict[str, dict[PackName, bool]] = {}
+        """The held packs of each lane, and whether each may be joined."""
+        self._parts: dict[PackName, frozenset[str]] = {}
+        """The digests of the packs that a held pack claims to contain."""
+        self._containers: dict[PackName, set[PackName]] = {}
+        """Packs that contain another one: compared."""
+        self._apart: set[tuple[PackName, PackName]] = set()
+        """Pairs of packs, the second of which is not in the first: compared."""
 
     def __contains__(self, name: PackName) -> bool:
         return name in self._lanes.get(name.lane, ())
@@ -52,11 +54,11 @@ class Holdings:
             self.note_contained(outer, inner)
 
     def claims(self, name: PackName, parts: Iterable[str] = ()) -> list[tuple[PackName, PackName]]:
-        """What a pack claims to contain of the held ones, and which of those claim to contain it: outer, inner."""
+        """Return the pairs (outer, inner) of this pack and a held one in which the outer claims to contain the inner."""
         claimed = set(parts)
         pairs = [(name, each) for each in self._lanes.get(name.lane, ()) if each.digest in claimed]
         pairs += [(each, name) for each in self._lanes.get(name.lane, ()) if name.digest in self._parts[each]]
-        # What is joined is wider than its parts; a claim among equals comes from no writer of ours.
+        # A joined pack is wider than its parts; no writer of ours makes a claim among equals.
         return sorted(
             (outer, inner) for outer, inner in pairs if outer.spans(inner) and not inner.spans(outer)
         )

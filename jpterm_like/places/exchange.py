@@ -42,7 +42,7 @@ class Memory:
     sent: set[PackName] = field(default_factory=set)
     """Packs that were sent and not read back."""
     set_aside: set[PackName] = field(default_factory=set)
-    """Packs that break the format, or say what is not true. They are not fetched again."""
+    """Packs that break the format, or make a false claim. They are not fetched again."""
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Report:
     unread: list[PackName] = field(default_factory=list)
     """Packs that are listed and could not be fetched: torn, damaged, or gone again."""
     damaged: list[PackName] = field(default_factory=list)
-    """Packs with the right length there, and other bytes. Whoever holds them writes them again when it verifies the place."""
+    """Packs there with the right length and wrong bytes. A device that holds them writes them again when it verifies the place."""
     set_aside: list[PackName] = field(default_factory=list)
     lane_taken: bool = False
     """Somebody else writes in this device's lane, as a copy of its folder does: begin another one."""

@@ -144,7 +144,7 @@ class SftpPlace:
 
 
 class _Line:
-    """The two ends of a program, with what the SFTP client uses of a channel."""
+    """A program's standard input and output, with the methods of a paramiko channel that the SFTP client calls."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the line

@@ -51,6 +51,8 @@ _REFUSALS: Final = {
 }
 """Answers after which a person has to do something."""
 
+_MISSING: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+
 
 class WebdavPlace:
     """A folder of a server, which must exist.
@@ -96,7 +98,7 @@ class WebdavPlace:
             body=_PROPFIND,
             headers={"Depth": "1", "Content-Type": "application/xml; charset=utf-8"},
         )
-        if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+        if status in _MISSING:
             raise Unreachable(f"{in_sentence(self)} is not there.")
         if status != HTTPStatus.MULTI_STATUS:
             self._fail(status)
@@ -125,7 +127,7 @@ class WebdavPlace:
         is_part = start > 0 or end is not None
         headers = {"Range": f"bytes={start}-{'' if end is None else end - 1}"} if is_part else {}
         status, data = self._ask("GET", name, FILE_BYTES_MAX, headers=headers)
-        if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+        if status in _MISSING:
             raise Gone(f"{escape_for_terminal(name)} is not there.")
         if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise Damaged(f"{escape_for_terminal(name)} is shorter than it should be.")
@@ -144,13 +146,7 @@ class WebdavPlace:
     def remove(self, name: str) -> None:
         check_file_name(name)
         status, _ = self._ask("DELETE", name)
-        if status not in (
-            HTTPStatus.OK,
-            HTTPStatus.ACCEPTED,
-            HTTPStatus.NO_CONTENT,
-            HTTPStatus.NOT_FOUND,
-            HTTPStatus.GONE,
-        ):
+        if status not in (HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.NO_CONTENT, *_MISSING):
             self._fail(status)
 
     def _ask(

@@ -81,7 +81,7 @@ class MemoryPlace:
             self.was_removed(name, data)
 
     def was_removed(self, name: str, data: bytes) -> None:
-        """For those who watch."""
+        """Called with each removed file; a subclass may judge it."""
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Devices that write through faulty places, from one seed: nothing is lost, and nothing removed that is nowhere else.
 
-A device has documents, which here are slow twins of some: a set of records for each (`texts` has real ones). It writes what is new
-into packs, exchanges them with its places, and takes in what came. Meanwhile calls fail (`memory.FaultyPlace`), devices are killed at any
+A device has documents: here a set of records for each, the slow twin of a text (`texts` has real ones). It writes new records
+into packs, exchanges them with its places, and takes in the packs that came. Meanwhile calls fail (`memory.FaultyPlace`), devices are killed at any
 call, copied, set back to a backup, or away for long; and places are emptied, exchanged, set back, filled with nonsense. While a device waits for a call
 another one can do a whole exchange, so their steps mix.
 
