@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from crdt.site import Site
@@ -132,7 +132,7 @@ def insertions(site: Site, low: int, high: int) -> list[Span]:
     return found
 
 
-def merged_spans(spans: list[Span]) -> tuple[Span, ...]:
+def merged_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
     """Return operations in order, each once."""
     found: list[Span] = []
     for site, low, high in sorted(spans):

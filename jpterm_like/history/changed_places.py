@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from crdt import Hunk, Overlap, TextBuffer, Version
 from jpterm_like.history.apart import Apart
+from jpterm_like.history.operations import OperationSet, operations_of
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,15 @@ def changed_places(
     """
     text = buffer.at(new)
     overlaps = [] if apart is None else buffer.overlaps(apart.common, apart.mine, apart.theirs)
+    of_both = [(it, OperationSet(it.their_operations)) for it in overlaps]
     line = at = 0
     for hunk in buffer.changes(old, new):
         line += text.count("\n", at, hunk.start)
         at = hunk.start
         names = _names(buffer, hunk)
         if by is None or by in names:
-            mixed = next((it for it in overlaps if _is_in(hunk, it)), None)
+            operations = operations_of(hunk)
+            mixed = next((it for it, theirs in of_both if theirs.shares(operations)), None)
             seconds = max(part.seconds for part in hunk.parts)
             yield ChangedPlace(line + 1, names, seconds, hunk.old_text, hunk.text, mixed)
 
@@ -73,14 +76,3 @@ def _names(buffer: TextBuffer, hunk: Hunk) -> tuple[str, ...]:
         name = buffer.author_of(part.site)
         sizes[name] = sizes.get(name, 0) + len(part.text)
     return tuple(sorted(sizes, key=lambda name: (-sizes[name], name)))
-
-
-def _is_in(hunk: Hunk, overlap: Overlap) -> bool:
-    """Return whether a change is part of what both did."""
-    theirs = overlap.their_operations
-    return any(
-        site == other and begin < stop and start < end
-        for part in hunk.parts
-        for site, begin, end in part.operations
-        for other, start, stop in theirs
-    )

@@ -11,14 +11,15 @@ place reads exactly as the other side had it, whatever was written around it sin
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
 from typing import Final, NamedTuple, Protocol
 
 from crdt import Anchor, Case, Hunk, Outcome, Overlap, OverlapKind, Patch, TextBuffer
+from crdt.raises import Span, merged_spans
 from jpterm_like.history.apart import Apart
+from jpterm_like.history.operations import OperationSet, by_site, operations_of
 
 PAUSE_S: Final = 600
 """Seconds between two changes of a passage that make them two items."""
@@ -28,11 +29,6 @@ INK_MIN: Final = 16
 
 KEPT_SHOWN: Final = 60
 """Unchanged characters shown on each side of a longer stretch between two changes."""
-
-Span = tuple[int, int, int]
-"""Operations of one site: the site, the first clock, and the clock after the last."""
-
-Operations = dict[int, list[tuple[int, int]]]
 
 Pieces = tuple[tuple[str, bool], ...]
 """A text in pieces: each with whether it was changed."""
@@ -130,8 +126,8 @@ class _Finder:
         if not hunks:
             return []
         overlaps = buffer.overlaps(apart.common, apart.mine, apart.theirs)
-        taken = _Spans(it for overlap in overlaps for it in overlap.their_operations)
-        rest = [it for it in hunks if not taken.touch(_operations(it))]
+        taken = OperationSet(it for overlap in overlaps for it in overlap.their_operations)
+        rest = [it for it in hunks if not taken.shares(operations_of(it))]
         copies = _Copies(rest)
         items = list(self._overlapping(overlaps, copies))
         items += self._moved(copies)
@@ -144,8 +140,8 @@ class _Finder:
     def _with_outcomes(self, items: Sequence[Item]) -> list[Item]:
         cases: list[Case] = []
         for it in items:
-            touched = _by_site((*it.my_operations, *it.their_operations))
-            cases += [Case(touched, _by_site(spans)) for spans in (it.my_operations, it.their_operations, ())]
+            touched = by_site((*it.my_operations, *it.their_operations))
+            cases += [Case(touched, by_site(spans)) for spans in (it.my_operations, it.their_operations, ())]
         outcomes = iter(self._buffer.outcomes(self._buffer.version, cases))
         return [
             replace(it, as_theirs=next(outcomes), as_mine=next(outcomes), as_found=next(outcomes))
@@ -170,14 +166,14 @@ class _Finder:
             if it.kind is OverlapKind.EDITED_IN_DELETED:
                 if len(it.theirs) < len(it.mine):
                     kind, copy = Kind.THEY_DELETED, copies.take_written(it.was)
-                    theirs = theirs if copy is None else _merged((*theirs, *_operations(copy)))
+                    theirs = theirs if copy is None else merged_spans((*theirs, *operations_of(copy)))
                 else:
                     if my_copies is None:
-                        own = _Spans(it for other in overlaps for it in other.my_operations)
+                        own = OperationSet(it for other in overlaps for it in other.my_operations)
                         done = self._buffer.changes(self._apart.common, self._apart.mine)
-                        my_copies = _Copies([hunk for hunk in done if not own.touch(_operations(hunk))])
+                        my_copies = _Copies([hunk for hunk in done if not own.shares(operations_of(hunk))])
                     kind, copy = Kind.I_DELETED, my_copies.take_written(it.was)
-                    mine = mine if copy is None else _merged((*mine, *_operations(copy)))
+                    mine = mine if copy is None else merged_spans((*mine, *operations_of(copy)))
                 is_moved = copy is not None
             yield Item(
                 kind,
@@ -199,7 +195,7 @@ class _Finder:
 
     def _moved(self, copies: _Copies) -> Iterator[Item]:
         for gone, come in copies.take_pairs():
-            operations = _merged((*_operations(gone), *_operations(come)))
+            operations = operations_of(gone, come)
             pieces = ((come.text, True),)
             mine = self._is_in_mine(gone)
             yield self._item(Kind.MOVED, mine, operations, pieces, pieces, come.first, come.last, True)
@@ -209,7 +205,7 @@ class _Finder:
         group: list[Hunk] = []
         known: tuple[int, tuple[str, ...], int] | None = None
         for hunk in hunks:
-            operations = _operations(hunk)
+            operations = operations_of(hunk)
             passage, names = self._passage(hunk), self._names(operations)
             seconds = self._newest(operations)
             is_same = known is not None and known[:2] == (passage, names)
@@ -233,7 +229,7 @@ class _Finder:
     def _passage_item(self, group: Sequence[Hunk]) -> Item:
         was = _pieces(self._common, [(it.old_start, it.old_end) for it in group])
         theirs = _pieces(self._theirs, [(it.start, it.end) for it in group])
-        operations = _merged(it for hunk in group for it in _operations(hunk))
+        operations = operations_of(*group)
         has_old, has_new = any(it.old_text for it in group), any(it.text for it in group)
         kind = Kind.CHANGED if has_old and has_new else Kind.WRITTEN if has_new else Kind.DELETED
         mine = any(self._is_in_mine(it) for it in group)
@@ -326,43 +322,8 @@ class _Copies:
         return id(hunk) in self._taken
 
 
-class _Spans:
-    """Operations, to find out whether others are among them."""
-
-    def __init__(self, spans: Iterable[Span]) -> None:
-        self._spans = sorted(set(spans))
-        self._reach: list[tuple[int, int]] = []
-        """Up to each of them: the site, and the highest end."""
-        for site, _, end in self._spans:
-            before = self._reach[-1] if self._reach else (-1, 0)
-            self._reach.append((site, max(end, before[1]) if before[0] == site else end))
-
-    def touch(self, spans: Iterable[Span]) -> bool:
-        """Return whether they share an operation with others."""
-        for site, start, end in spans:
-            at = bisect_right(self._spans, (site, end - 1, 1 << 64)) - 1
-            if at >= 0 and self._reach[at][0] == site and self._reach[at][1] > start:
-                return True
-        return False
-
-
 def _has_ink(text: str) -> bool:
     return sum(not character.isspace() for character in text) >= INK_MIN
-
-
-def _operations(hunk: Hunk) -> tuple[Span, ...]:
-    return _merged(it for part in hunk.parts for it in part.operations)
-
-
-def _merged(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Operations in order, each once: the same ones always look the same."""
-    found: list[Span] = []
-    for site, start, end in sorted(spans):
-        if found and found[-1][0] == site and start <= found[-1][2]:
-            found[-1] = site, found[-1][1], max(end, found[-1][2])
-        else:
-            found.append((site, start, end))
-    return tuple(found)
 
 
 def _pieces(text: str, ranges: Sequence[tuple[int, int]]) -> Pieces:
@@ -524,13 +485,6 @@ class Review:
 
 
 _REVERTS: Final = (Choice.TAKE_BACK, Choice.THEIRS, Choice.MINE)
-
-
-def _by_site(spans: Iterable[Span]) -> Operations:
-    found: Operations = {}
-    for site, start, end in spans:
-        found.setdefault(site, []).append((start, end))
-    return found
 
 
 def counts(items: Iterable[Item]) -> tuple[int, int, int]:

@@ -11,12 +11,10 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from crdt import Overlap, OverlapKind, TextBuffer, Version
+from jpterm_like.history.operations import by_site
 
 INK_MIN: Final = 17
 """Visible characters of a text that both put in, to be meant once: nobody types so many alike by chance."""
-
-Operations = dict[int, list[tuple[int, int]]]
-"""Ranges of clocks by site, as `TextBuffer.revert` takes them."""
 
 
 def same_changes(buffer: TextBuffer, common: Version, overlaps: Sequence[Overlap]) -> list[Overlap]:
@@ -53,10 +51,6 @@ def _ink(text: str) -> int:
     return sum(not character.isspace() for character in text)
 
 
-def my_operations(overlaps: Iterable[Overlap]) -> Operations:
-    """Return what I did in these places."""
-    found: Operations = {}
-    for overlap in overlaps:
-        for site, begin, end in overlap.my_operations:
-            found.setdefault(site, []).append((begin, end))
-    return found
+def my_operations(overlaps: Iterable[Overlap]) -> dict[int, list[tuple[int, int]]]:
+    """Return what I did in these places, as `TextBuffer.revert` takes it."""
+    return by_site(it for overlap in overlaps for it in overlap.my_operations)

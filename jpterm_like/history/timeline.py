@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from crdt import Moment, TextBuffer, Version
+from jpterm_like.history.operations import by_site
 from jpterm_like.history.sittings import grouped
 
 PAUSE_S: Final = 60
@@ -118,12 +119,10 @@ class Timeline:
 
     def keep_to(self, operations: Iterable[tuple[int, int, int]]) -> None:
         """Stop from now on only where some of these operations were done: (site, first clock, end)."""
-        by_site: dict[int, list[tuple[int, int]]] = {}
-        for site, low, high in operations:
-            by_site.setdefault(site, []).append((low, high))
+        ranges_by_site = by_site(operations)
         touched: list[int] = []
         for number, it in enumerate(self._moments):
-            ranges = by_site.get(it.site, [])
+            ranges = ranges_by_site.get(it.site, [])
             at = bisect_left(ranges, (it.end, 0)) - 1
             if at >= 0 and ranges[at][1] > it.clock and it.seconds:
                 touched.append(number)
