@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 LATER = {
     "jpterm_like.conversation",
     "jpterm_like.history.review",
+    "jpterm_like.history.review_items",
     "jpterm_like.access.local_users",
     "jpterm_like.textdiff.diff",
     "jpterm_like.sync.link",

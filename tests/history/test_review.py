@@ -8,7 +8,8 @@ import pytest
 
 from crdt import Outcome, Patch, TextBuffer, Version
 from jpterm_like.history.apart import Apart
-from jpterm_like.history.review import Choice, Item, Kind, Rank, Review, counts, items_of
+from jpterm_like.history.review import Choice, Review
+from jpterm_like.history.review_items import Item, Kind, Rank, counts, items_of
 from tests.crdt.model import Id
 from tests.crdt.test_twin import World
 

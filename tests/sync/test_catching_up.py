@@ -14,7 +14,7 @@ import pytest
 from crdt import Version
 from jpterm_like.client.events import ApartChanged, Notice, RequestFailed
 from jpterm_like.client.session import Session
-from jpterm_like.history.review import Kind, items_of
+from jpterm_like.history.review_items import Kind, items_of
 from jpterm_like.sync import wire
 from tests.sync.network import Peer, simulate
 from tests.sync.test_outages import Scene

@@ -25,7 +25,8 @@ from jpterm_like.tui.widgets.messages import Messages
 
 if TYPE_CHECKING:
     from jpterm_like.history.apart import Apart
-    from jpterm_like.history.review import Choice, Item, Review
+    from jpterm_like.history.review import Choice, Review
+    from jpterm_like.history.review_items import Item
     from jpterm_like.tui.widgets.card import Card
 
 AT_ONCE_CHARACTERS: Final = 100_000
@@ -111,7 +112,8 @@ class Reviewing:
         buffer, apart = session.buffer, session.apart
         if apart is None:
             return
-        from jpterm_like.history.review import Review, items_of
+        from jpterm_like.history.review import Review
+        from jpterm_like.history.review_items import items_of
 
         prose = language_here(self._editor).prose
         if len(buffer) <= AT_ONCE_CHARACTERS:
@@ -378,6 +380,6 @@ class Reviewing:
 
 
 def _items_of_copy(data: bytes, own_sites: frozenset[int], apart: Apart, prose: bool) -> list[Item]:
-    from jpterm_like.history.review import items_of
+    from jpterm_like.history.review_items import items_of
 
     return items_of(TextBuffer.decode(data, own_sites=own_sites), apart, prose)

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Final
 
 from crdt import TextBuffer
-from jpterm_like.history.review import Choice, Item, Kind, Pieces, Rank, Review, counts
+from jpterm_like.history.review import Choice, Review
+from jpterm_like.history.review_items import Item, Kind, Pieces, Rank, counts
 from jpterm_like.sync.unsaved_work import SOMEBODY, join_names
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.text.cells import clean

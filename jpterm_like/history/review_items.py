@@ -1,0 +1,344 @@
+"""The changes to review after two sides wrote one text without hearing of each other.
+
+`items_of` lists them in the order in which they matter: the places that both touched, the changes by others in what I
+wrote, and the rest by passage. `review` keeps the decisions about them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, IntEnum
+from typing import Final
+
+from crdt import Anchor, Case, Hunk, Outcome, Overlap, OverlapKind, TextBuffer
+from crdt.raises import Span, merged_spans
+from jpterm_like.history.apart import Apart
+from jpterm_like.history.operations import OperationSet, by_site, operations_of
+
+PAUSE_S: Final = 600
+"""Seconds between two changes of a passage that make them two items."""
+
+INK_MIN: Final = 16
+"""Visible characters of a text that was deleted in one place and written in another, to be called moved."""
+
+KEPT_SHOWN: Final = 60
+"""Unchanged characters shown on each side of a longer stretch between two changes."""
+
+Pieces = tuple[tuple[str, bool], ...]
+"""A text in pieces: each with whether it was changed."""
+
+
+class Rank(IntEnum):
+    """How much an item asks for being looked at."""
+
+    BOTH = 0
+    """Both touched it."""
+    BESIDES = 1
+    """Both touched it, and nothing is cut: they put something at one place, deleted the same, or did the same."""
+    IN_MINE = 2
+    """In what I wrote."""
+    REST = 3
+
+
+class Kind(Enum):
+    """What happened at a place."""
+
+    BOTH_CHANGED = "both changed it"
+    THEY_DELETED = "they deleted it, I edited in it"
+    I_DELETED = "I deleted it, they edited in it"
+    BOTH_INSERTED = "both put something here"
+    BOTH_DELETED = "both deleted it"
+    SAME_CHANGE = "both made the same change"
+    WRITTEN = "they wrote it"
+    DELETED = "they deleted it"
+    CHANGED = "they changed it"
+    MOVED = "they moved it"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to decide about."""
+
+    kind: Kind
+    rank: Rank
+    names: tuple[str, ...]
+    """The others who did it, the one who did most first."""
+    seconds: int
+    """Wall-clock second of the newest of their operations; 0 if unknown."""
+    my_seconds: int
+    """The same of mine; 0 if I did nothing here."""
+    was: Pieces
+    theirs: Pieces
+    mine: Pieces
+    """Empty if I did nothing here."""
+    first: Anchor
+    last: Anchor
+    """The place in the text, whatever happens around it."""
+    my_operations: tuple[Span, ...]
+    their_operations: tuple[Span, ...]
+    is_moved: bool = False
+    """Whether the text stands elsewhere as well: one side has moved it."""
+    as_theirs: Outcome = ()
+    """What the characters are without what I did here."""
+    as_mine: Outcome = ()
+    """What they are without what they did here."""
+    as_found: Outcome = ()
+    """What they were when the item was found."""
+
+    @property
+    def is_both(self) -> bool:
+        return self.rank <= Rank.BESIDES
+
+    def place(self, buffer: TextBuffer) -> tuple[int, int]:
+        """Return the range of the place in the present text. O(log n)."""
+        start, end = buffer.offset(self.first), buffer.offset(self.last)
+        if start is None or end is None:
+            return 0, 0
+        return start, max(start, end)
+
+
+def items_of(buffer: TextBuffer, apart: Apart, prose: bool) -> list[Item]:
+    """Return what there is to review, in the order in which it matters. With `prose` a passage is a paragraph, else a
+    line. O(document)."""
+    return _Finder(buffer, apart, prose).items()
+
+
+def counts(items: Iterable[Item]) -> tuple[int, int, int]:
+    """Return how many items both touched, how many are in what I wrote, and the number of the others."""
+    ranks = [it.rank for it in items]
+    both = sum(rank <= Rank.BESIDES for rank in ranks)
+    mine = ranks.count(Rank.IN_MINE)
+    return both, mine, len(ranks) - both - mine
+
+
+class _Finder:
+    """Finds the items of one review."""
+
+    def __init__(self, buffer: TextBuffer, apart: Apart, prose: bool) -> None:
+        self._buffer = buffer
+        self._apart = apart
+        self._text = buffer.text
+        self._break = "\n\n" if prose else "\n"
+        self._common = buffer.at(apart.common)
+        self._theirs = buffer.at(apart.theirs)
+
+    def items(self) -> list[Item]:
+        buffer, apart = self._buffer, self._apart
+        hunks = buffer.changes(apart.common, apart.theirs)
+        if not hunks:
+            return []
+        overlaps = buffer.overlaps(apart.common, apart.mine, apart.theirs)
+        taken = OperationSet(it for overlap in overlaps for it in overlap.their_operations)
+        rest = [it for it in hunks if not taken.shares(operations_of(it))]
+        copies = _Copies(rest)
+        items = list(self._overlapping(overlaps, copies))
+        items += self._moved(copies)
+        items += self._passages([it for it in rest if not copies.is_taken(it)])
+        # By place within a rank: an anchor that is unknown here cannot be, so no place is lost.
+        places = {id(it): it.place(buffer) for it in items}
+        items.sort(key=lambda it: (it.rank, places[id(it)]))
+        return self._with_outcomes(items)
+
+    def _with_outcomes(self, items: Sequence[Item]) -> list[Item]:
+        cases: list[Case] = []
+        for it in items:
+            touched = by_site((*it.my_operations, *it.their_operations))
+            cases += [Case(touched, by_site(spans)) for spans in (it.my_operations, it.their_operations, ())]
+        outcomes = iter(self._buffer.outcomes(self._buffer.version, cases))
+        return [
+            replace(it, as_theirs=next(outcomes), as_mine=next(outcomes), as_found=next(outcomes))
+            for it in items
+        ]
+
+    # What both touched
+
+    def _present(self, overlap: Overlap) -> str | None:
+        """The text at the place now; None if the place is not here."""
+        start, end = self._buffer.offset(overlap.first), self._buffer.offset(overlap.last)
+        return None if start is None or end is None else self._text[start:end]
+
+    def _overlapping(self, overlaps: Sequence[Overlap], copies: _Copies) -> Iterator[Item]:
+        my_copies: _Copies | None = None
+        for it in overlaps:
+            if it.kind is OverlapKind.SAME_CHANGE and it.now != it.theirs and self._present(it) == it.theirs:
+                continue  # one copy was taken out, and there is nothing to decide
+            kind, rank = _KINDS[it.kind]
+            mine, theirs = it.my_operations, it.their_operations
+            is_moved = False
+            if it.kind is OverlapKind.EDITED_IN_DELETED:
+                if len(it.theirs) < len(it.mine):
+                    kind, copy = Kind.THEY_DELETED, copies.take_written(it.was)
+                    theirs = theirs if copy is None else merged_spans((*theirs, *operations_of(copy)))
+                else:
+                    if my_copies is None:
+                        own = OperationSet(it for other in overlaps for it in other.my_operations)
+                        done = self._buffer.changes(self._apart.common, self._apart.mine)
+                        my_copies = _Copies([hunk for hunk in done if not own.shares(operations_of(hunk))])
+                    kind, copy = Kind.I_DELETED, my_copies.take_written(it.was)
+                    mine = mine if copy is None else merged_spans((*mine, *operations_of(copy)))
+                is_moved = copy is not None
+            yield Item(
+                kind,
+                rank,
+                self._names(theirs),
+                self._newest(theirs),
+                self._newest(mine),
+                ((it.was, True),),
+                ((it.theirs, True),),
+                ((it.mine, True),),
+                it.first,
+                it.last,
+                mine,
+                theirs,
+                is_moved,
+            )
+
+    # The rest
+
+    def _moved(self, copies: _Copies) -> Iterator[Item]:
+        for gone, come in copies.take_pairs():
+            operations = operations_of(gone, come)
+            pieces = ((come.text, True),)
+            mine = self._is_in_mine(gone)
+            yield self._item(Kind.MOVED, mine, operations, pieces, pieces, come.first, come.last, True)
+
+    def _passages(self, hunks: Sequence[Hunk]) -> Iterator[Item]:
+        """Yield an item for each passage in which the same people did something without a pause."""
+        group: list[Hunk] = []
+        known: tuple[int, tuple[str, ...], int] | None = None
+        for hunk in hunks:
+            operations = operations_of(hunk)
+            passage, names = self._passage(hunk), self._names(operations)
+            seconds = self._newest(operations)
+            is_same = known is not None and known[:2] == (passage, names)
+            if group and not (is_same and known is not None and abs(seconds - known[2]) < PAUSE_S):
+                yield self._passage_item(group)
+                group = []
+            group.append(hunk)
+            known = passage, names, seconds
+        if group:
+            yield self._passage_item(group)
+
+    def _passage(self, hunk: Hunk) -> int:
+        """Return where the passage of a change begins in the present text."""
+        start = self._buffer.offset(hunk.first) or 0
+        text = hunk.text or hunk.old_text
+        if hunk.text:  # line breaks before it belong to the passage before
+            start += len(text) - len(text.lstrip("\n"))
+        before = self._text.rfind(self._break, 0, start)
+        return 0 if before < 0 else before + len(self._break)
+
+    def _passage_item(self, group: Sequence[Hunk]) -> Item:
+        was = _pieces(self._common, [(it.old_start, it.old_end) for it in group])
+        theirs = _pieces(self._theirs, [(it.start, it.end) for it in group])
+        operations = operations_of(*group)
+        has_old, has_new = any(it.old_text for it in group), any(it.text for it in group)
+        kind = Kind.CHANGED if has_old and has_new else Kind.WRITTEN if has_new else Kind.DELETED
+        mine = any(self._is_in_mine(it) for it in group)
+        return self._item(kind, mine, operations, was, theirs, group[0].first, group[-1].last)
+
+    def _item(
+        self,
+        kind: Kind,
+        in_mine: bool,
+        operations: tuple[Span, ...],
+        was: Pieces,
+        theirs: Pieces,
+        first: Anchor,
+        last: Anchor,
+        is_moved: bool = False,
+    ) -> Item:
+        names, seconds = self._names(operations), self._newest(operations)
+        rank = Rank.IN_MINE if in_mine else Rank.REST
+        return Item(kind, rank, names, seconds, 0, was, theirs, (), first, last, (), operations, is_moved)
+
+    def _is_in_mine(self, hunk: Hunk) -> bool:
+        """Return whether a change is in what I wrote: it took text of mine, or stands inside of it."""
+        if self._is_mine(hunk.first.site) or self._is_mine(hunk.last.site):
+            return True  # what they wrote is not mine, so it is mine that they took
+        buffer = self._buffer
+        start, end = buffer.offset(hunk.first), buffer.offset(hunk.last)
+        if not start or end is None or not start <= end < len(buffer):
+            return False
+        text = hunk.text
+        if text.endswith("\n") and (text.startswith("\n") or self._text[start - 1] == "\n"):
+            return False  # lines of their own, between mine
+        around = buffer.authorship(start - 1, start) + buffer.authorship(end, end + 1)
+        return all(self._is_mine(site) for _, _, site, _ in around)
+
+    def _is_mine(self, site: int) -> bool:
+        return site in self._buffer.own_sites
+
+    def _names(self, operations: Iterable[Span]) -> tuple[str, ...]:
+        counts: dict[str, int] = {}
+        for site, start, end in operations:
+            name = self._buffer.author_of(site)
+            counts[name] = counts.get(name, 0) + end - start
+        return tuple(sorted(counts, key=lambda name: (-counts[name], name)))
+
+    def _newest(self, operations: Iterable[Span]) -> int:
+        return max((self._buffer.time_of(site, end - 1) for site, _, end in operations), default=0)
+
+
+_KINDS: Final = {
+    OverlapKind.BOTH_CHANGED: (Kind.BOTH_CHANGED, Rank.BOTH),
+    OverlapKind.EDITED_IN_DELETED: (Kind.THEY_DELETED, Rank.BOTH),
+    OverlapKind.BOTH_INSERTED: (Kind.BOTH_INSERTED, Rank.BESIDES),
+    OverlapKind.BOTH_DELETED: (Kind.BOTH_DELETED, Rank.BESIDES),
+    OverlapKind.SAME_CHANGE: (Kind.SAME_CHANGE, Rank.BESIDES),
+}
+
+
+class _Copies:
+    """The changes that only deleted and those that only wrote, by their text: what was moved is one of each."""
+
+    def __init__(self, hunks: Sequence[Hunk]) -> None:
+        self._gone: list[Hunk] = []
+        self._written: dict[str, list[Hunk]] = {}
+        self._taken: set[int] = set()
+        for hunk in hunks:
+            gone, written = hunk.old_text, hunk.text
+            if gone and not written and _has_ink(gone):
+                self._gone.append(hunk)
+            elif written and not gone and _has_ink(written):
+                self._written.setdefault(written.strip(), []).append(hunk)
+
+    def take_written(self, text: str) -> Hunk | None:
+        """Take the change that wrote a text, if there is one."""
+        found = self._written.get(text.strip())
+        if not found:
+            return None
+        hunk = found.pop(0)
+        self._taken.add(id(hunk))
+        return hunk
+
+    def take_pairs(self) -> Iterator[tuple[Hunk, Hunk]]:
+        """Take the changes that deleted a text, each with one that wrote the same."""
+        for gone in self._gone:
+            come = self.take_written(gone.old_text)
+            if come is not None:
+                self._taken.add(id(gone))
+                yield gone, come
+
+    def is_taken(self, hunk: Hunk) -> bool:
+        return id(hunk) in self._taken
+
+
+def _has_ink(text: str) -> bool:
+    return sum(not character.isspace() for character in text) >= INK_MIN
+
+
+def _pieces(text: str, ranges: Sequence[tuple[int, int]]) -> Pieces:
+    """Return a text from the first range to the last one, those in between shortened."""
+    found: list[tuple[str, bool]] = []
+    at = ranges[0][0]
+    for start, end in ranges:
+        kept = text[at:start]
+        if len(kept) > 2 * KEPT_SHOWN + 3:
+            kept = f"{kept[:KEPT_SHOWN]} … {kept[-KEPT_SHOWN:]}"
+        if kept:
+            found.append((kept, False))
+        found.append((text[start:end], True))
+        at = end
+    return tuple(found)
