@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from crdt import Hunk, Overlap, TextBuffer, Version
+from crdt import Overlap, TextBuffer, Version
 from jpterm_like.history.apart import Apart
+from jpterm_like.history.authors import authors_of
 from jpterm_like.history.operations import OperationSet, operations_of
 
 
@@ -62,17 +63,9 @@ def changed_places(
     for hunk in buffer.changes(old, new):
         line += text.count("\n", at, hunk.start)
         at = hunk.start
-        names = _names(buffer, hunk)
+        names = authors_of(buffer, ((part.site, len(part.text)) for part in hunk.parts))
         if by is None or by in names:
             operations = operations_of(hunk)
             mixed = next((it for it, theirs in of_both if theirs.shares(operations)), None)
             seconds = max(part.seconds for part in hunk.parts)
             yield ChangedPlace(line + 1, names, seconds, hunk.old_text, hunk.text, mixed)
-
-
-def _names(buffer: TextBuffer, hunk: Hunk) -> tuple[str, ...]:
-    sizes: dict[str, int] = {}
-    for part in hunk.parts:
-        name = buffer.author_of(part.site)
-        sizes[name] = sizes.get(name, 0) + len(part.text)
-    return tuple(sorted(sizes, key=lambda name: (-sizes[name], name)))

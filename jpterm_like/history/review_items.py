@@ -14,6 +14,7 @@ from typing import Final
 from crdt import Anchor, Case, Hunk, Outcome, Overlap, OverlapKind, TextBuffer
 from crdt.raises import Span, merged_spans
 from jpterm_like.history.apart import Apart
+from jpterm_like.history.authors import authors_of
 from jpterm_like.history.operations import OperationSet, by_site, operations_of
 
 PAUSE_S: Final = 600
@@ -271,11 +272,7 @@ class _Finder:
         return site in self._buffer.own_sites
 
     def _names(self, operations: Iterable[Span]) -> tuple[str, ...]:
-        counts: dict[str, int] = {}
-        for site, start, end in operations:
-            name = self._buffer.author_of(site)
-            counts[name] = counts.get(name, 0) + end - start
-        return tuple(sorted(counts, key=lambda name: (-counts[name], name)))
+        return authors_of(self._buffer, ((site, end - start) for site, start, end in operations))
 
     def _newest(self, operations: Iterable[Span]) -> int:
         return max((self._buffer.time_of(site, end - 1) for site, _, end in operations), default=0)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from crdt import Moment, TextBuffer, Version
+from jpterm_like.history.authors import authors_of
 
 PAUSE_S: Final = 1800
 """Wall-clock seconds without an operation that end a sitting."""
@@ -36,14 +37,10 @@ def sittings(buffer: TextBuffer, pause_s: int = PAUSE_S) -> list[Sitting]:
         return [Sitting(0, 0, buffer.version, ())] if len(buffer) else []
     found: list[Sitting] = []
     for begin, after in grouped(moments, pause_s):
-        counts: dict[str, int] = {}
-        for moment in moments[begin:after]:
-            author = buffer.author_of(moment.site)
-            counts[author] = counts.get(author, 0) + moment.end - moment.clock
+        authors = authors_of(buffer, ((it.site, it.end - it.clock) for it in moments[begin:after]))
         end = moments[after - 1].seconds
         version = buffer.version if after == len(moments) else buffer.version_at(end)
-        authors = sorted(counts, key=lambda name: (-counts[name], name))
-        found.append(Sitting(moments[begin].seconds, end, version, tuple(authors)))
+        found.append(Sitting(moments[begin].seconds, end, version, authors))
     return found
 
 
