@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from crdt import Version
 
 
-@dataclass(frozen=True)
-class Apart:
+class Apart(NamedTuple):
     """What each side did while it did not hear of the other."""
 
     common: Version
