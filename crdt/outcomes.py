@@ -74,20 +74,16 @@ class _Without:
     def __init__(self, operations: Operations) -> None:
         self._ranges: Final = {site: merged_ranges(ranges, 1 << 63) for site, ranges in operations.items()}
 
-    def covers(self, site: int, clock: int) -> bool:
+    def cover(self, span: Span) -> bool | None:
+        """Return whether they cover all of some operations, or none; None if a part. O(log ranges)."""
+        site, start, end = span
         ranges = self._ranges.get(site)
         if not ranges:
             return False
-        at = bisect_right(ranges, (clock, 1 << 63)) - 1
-        return at >= 0 and clock < ranges[at][1]
-
-    def of(self, span: Span) -> bool | None:
-        """Return whether they cover all of some operations, or none; None if a part."""
-        site, start, end = span
-        touching = [it for it in self._ranges.get(site, []) if it[0] < end and start < it[1]]
-        if not touching:
+        at = bisect_right(ranges, (end - 1, 1 << 63)) - 1
+        if at < 0 or ranges[at][1] <= start:
             return False
-        return True if touching[0][0] <= start and end <= touching[0][1] else None
+        return True if ranges[at][0] <= start and end <= ranges[at][1] else None
 
 
 def _outcome(
@@ -110,25 +106,26 @@ def _shown(
     site: Site, begin: int, end: int, active: Sequence[Raise], without: _Without
 ) -> Iterator[tuple[int, int, bool]]:
     """Yield the stretches of characters with the same raises, each with whether they are shown without some operations."""
-    spans = [*insertions(site, begin, end), *(it.cut(begin, end) for it in active)]
-    if any(without.of(span) is None for span in spans):
+    inserted = insertions(site, begin, end)
+    spans = [*inserted, *(it.cut(begin, end) for it in active)]
+    if any(without.cover(span) is None for span in spans):
         for seq in range(begin, end):  # rare: operations that are taken in part
             yield seq, seq + 1, _is_shown(site, seq, active, without)
     else:
         start = begin
-        for span in insertions(site, begin, end):
+        for span in inserted:
             stop = start + span[2] - span[1]
             yield start, stop, _is_shown(site, start, active, without)
             start = stop
 
 
 def _is_shown(site: Site, seq: int, active: Sequence[Raise], without: _Without) -> bool:
-    if without.covers(site.id, site.clock_of(seq)):
+    clock = site.clock_of(seq)
+    if without.cover((site.id, clock, clock + 1)):
         return False
     level = 1
     for it in active:
-        raiser, clock, _ = it.cut(seq, seq + 1)
-        if it.level > level and not without.covers(raiser, clock):
+        if it.level > level and not without.cover(it.cut(seq, seq + 1)):
             level = it.level
     return level & 1 == 1
 

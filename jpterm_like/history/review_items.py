@@ -207,17 +207,16 @@ class _Finder:
     def _passages(self, hunks: Sequence[Hunk]) -> Iterator[Item]:
         """Yield an item for each passage in which the same people did something without a pause."""
         group: list[Hunk] = []
-        known: tuple[int, tuple[str, ...], int] | None = None
+        last_key: tuple[int, tuple[str, ...]] | None = None
+        last_seconds = 0
         for hunk in hunks:
             operations = operations_of(hunk)
-            passage, names = self._passage(hunk), self._names(operations)
-            seconds = self._newest(operations)
-            is_same = known is not None and known[:2] == (passage, names)
-            if group and not (is_same and known is not None and abs(seconds - known[2]) < PAUSE_S):
+            key, seconds = (self._passage(hunk), self._names(operations)), self._newest(operations)
+            if group and (key != last_key or abs(seconds - last_seconds) >= PAUSE_S):
                 yield self._passage_item(group)
                 group = []
             group.append(hunk)
-            known = passage, names, seconds
+            last_key, last_seconds = key, seconds
         if group:
             yield self._passage_item(group)
 
