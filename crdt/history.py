@@ -20,7 +20,11 @@ NOTHING_LEFT_OUT: Final[dict[int, Sequence[tuple[int, int]]]] = {}
 
 def text_at(sites: list[Site], runs: RunList, version: Version) -> str:
     """Return the text at a version. O(document)."""
-    visible = visible_at(sites, version)
+    return text_of(runs, visible_at(sites, version))
+
+
+def text_of(runs: RunList, visible: dict[int, bytearray]) -> str:
+    """Return the text of the characters that `visible_at` gives. O(document)."""
     parts: list[str] = []
     for run in runs:
         known = visible.get(run.site.index)

@@ -69,7 +69,18 @@ class Hunk(NamedTuple):
 
 def find_changes(sites: list[Site], runs: RunList, old: Version, new: Version) -> list[Hunk]:
     """Return what changed from one version to another, in document order. O(document)."""
-    before, after = visible_at(sites, old), visible_at(sites, new)
+    return hunks_between(sites, runs, old, new, visible_at(sites, old), visible_at(sites, new))
+
+
+def hunks_between(
+    sites: list[Site],
+    runs: RunList,
+    old: Version,
+    new: Version,
+    before: dict[int, bytearray],
+    after: dict[int, bytearray],
+) -> list[Hunk]:
+    """Return the same for two versions whose visible characters are known: `before` and `after`, of `visible_at`."""
     changed: dict[int, bytearray] = {}
     for site in sites:
         was, now = before.get(site.index, bytearray()), after.get(site.index, bytearray())

@@ -18,8 +18,8 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from crdt.anchor import DOCUMENT_END, DOCUMENT_START, Anchor
-from crdt.history import stretches, text_at, visible_at
-from crdt.hunks import NOBODY, Hunk, Part, find_changes
+from crdt.history import stretches, text_of, visible_at
+from crdt.hunks import NOBODY, Hunk, Part, hunks_between
 from crdt.raises import Raises, Span, merged_spans
 from crdt.runs import RunList
 from crdt.site import Site
@@ -146,12 +146,14 @@ def find_overlaps(
     if mine <= common or theirs <= common:
         return []
     merged = mine.merge(theirs)
-    base = text_at(sites, runs, common)
     before, now = visible_at(sites, common), visible_at(sites, merged)
+    base = text_of(runs, before)
     edits: list[_Edit] = []
     for is_mine, side in ((True, mine), (False, theirs)):
-        edits.extend(_widen(base, it, is_mine, False) for it in find_changes(sites, runs, common, side))
-        overruled = _overruled(base, runs, before, visible_at(sites, side), now)
+        then = visible_at(sites, side)
+        hunks = hunks_between(sites, runs, common, side, before, then)
+        edits.extend(_widen(base, it, is_mine, False) for it in hunks)
+        overruled = _overruled(base, runs, before, then, now)
         edits.extend(_widen(base, it, not is_mine, True) for it in overruled)
     edits.sort(key=_by_place)
     groups: list[_Group] = []
@@ -164,7 +166,7 @@ def find_overlaps(
     if not groups:
         return []
     _locate(groups, runs, before, now)
-    merged_text = text_at(sites, runs, merged)
+    merged_text = text_of(runs, now)
     targets = {site.index for group in groups for site, _, _ in group.characters}
     raises = {True: Raises(sites, theirs, merged, targets), False: Raises(sites, mine, merged, targets)}
     found: list[Overlap] = []
