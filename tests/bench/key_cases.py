@@ -404,7 +404,7 @@ def _fill() -> None:
     CASES["100,000 lines: upper at 1,000 carets"] = Case(
         words(), runs("upper"), at(0.0001, None, runs("add_all_matches"))
     )
-    big = lambda: words(130_000)()  # noqa: E731
+    big = words(130_000)
     for title in ("a.txt", "a.py", "a.md"):
         CASES[f"paste of 5 MB, {title}"] = Case(lambda: "line\n" * 100, pastes(big), at(0.0), title=title)
         CASES[f"undo of a paste of 5 MB, {title}"] = Case(
