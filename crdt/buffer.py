@@ -533,7 +533,7 @@ class TextBuffer:
         return self._show(find_differences_from(self._sites, self.version, version), now, start, end)
 
     def outcomes(self, version: Version, cases: Sequence[Case]) -> list[Outcome]:
-        """Return what characters would be at a version without some operations, for `make`; see `outcomes`.
+        """Return which characters of each case would be shown at a version without the operations that the case leaves out.
 
         O(document), plus what the cases touch.
         """
@@ -541,8 +541,8 @@ class TextBuffer:
         return find_outcomes(self._sites, version, cases)
 
     def make(self, outcome: Outcome, now: float = 0.0) -> Patch:
-        """Make characters what an outcome says, whatever was done to them since, and return the patch. This is an edit of mine
-        and one undo step. O(log n), plus what changes."""
+        """Show and hide characters as an outcome says, whatever was done to them since, and return the patch. This is an edit
+        of mine and one undo step. O(log n), plus what changes."""
         self._settle()
         return self._show(differences(self._runs, self._by_id, outcome), now, 0, None)
 

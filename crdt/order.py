@@ -143,9 +143,9 @@ class Order:
     def check(self) -> None:
         """Assert that every character follows its parent, siblings are in order, and each subtree is contiguous.
 
-        O(runs), in memory too: a stored text of any length is checked by this. Within a run each character is the first
-        child of the one before it that comes in the walk (`RunList.check` asserts that heads are at starts of runs
-        alone), so the path to a character is kept in stretches of such chains.
+        O(runs), in memory too: a stored text of any length is checked by this. Within a run, each character directly
+        follows its parent (`RunList.check` asserts that only the start of a run can be a head), so the path is kept as
+        stretches of such chains.
         """
         path: list[tuple[int, int, int]] = []
         last_child: dict[tuple[int, int], tuple[int, int, int]] = {}

@@ -1,10 +1,11 @@
-"""What some characters would be without some operations, computed for many cases at once and applied later.
+"""Finds which characters would be shown without given operations, for many cases at once.
 
     Ann   replaces "color" by "colour"     Bob   replaces it by "colors"
     touched: what both did; without Bob's operations: "colour" is shown, "color" and "colors" are not
 
-An *outcome* depends on one version alone. Whatever is done afterwards, by anybody, applying it gives these characters and
-no others the visibility that it says. Finding it reads all raises; applying it costs what it changes.
+An *outcome* is the answer for one case: these characters are shown, those are not. It depends on one version alone, so it
+can be made true later, whatever was done since; no other character is shown or hidden by that. Finding outcomes reads all
+raises; making one costs what it changes.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ Outcome = tuple[Stretch, ...]
 
 
 class Case(NamedTuple):
-    """A question: what would the characters be that `touched` inserted, deleted or restored, without `without`?"""
+    """A question: of the characters that `touched` inserted, deleted or restored, which would be shown had nobody done
+    `without`?"""
 
     touched: Operations
     without: Operations

@@ -1,4 +1,4 @@
-"""Runs as somebody who looks under the hood sees them."""
+"""Runs with their texts and ids, to look under the hood."""
 
 from __future__ import annotations
 

@@ -11,14 +11,14 @@ from crdt import Version
 
 
 class Apart(NamedTuple):
-    """What each side did while it did not hear of the other."""
+    """The work of two sides that did not hear of each other."""
 
     common: Version
-    """What both had."""
+    """The version that both had."""
     mine: Version
-    """What I had when theirs came: the common version, and my work."""
+    """My version when theirs came: the common version, and my work."""
     theirs: Version
-    """What they had: the common version, and their work."""
+    """Their version: the common version, and their work."""
     since: float
     until: float
     """Seconds since 1970, from the last that both had until the sides met."""
@@ -27,10 +27,10 @@ class Apart(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What one side wrote without hearing of the others, as the others are told."""
+    """Work that one side did without hearing of the others, in the form in which they are told of it."""
 
     known: Version
-    """What it had heard of."""
+    """The version that the side had heard of."""
     work: Version
     """Its sites, each with its clock after that work."""
     since: float
@@ -39,7 +39,7 @@ class Work(NamedTuple):
 
     @property
     def written(self) -> Version:
-        """All that it had then."""
+        """The version that the side had after its work."""
         return self.known.merge(self.work)
 
     def with_later(self, later: Work) -> Work:

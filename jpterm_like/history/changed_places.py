@@ -19,13 +19,13 @@ class ChangedPlace:
     line: int
     """In the present text, from 1."""
     names: tuple[str, ...]
-    """Who changed it, those with most characters first; "" is the file itself."""
+    """The authors of the change, the one with the most characters first; "" is the file itself."""
     seconds: int
     """Of the newest change, since 1970; 0 if not known."""
     gone: str
     new: str
     overlap: Overlap | None = None
-    """What I did at the same place without knowing of it."""
+    """The place as I changed it without knowing of theirs, if I did."""
 
     def as_json(self) -> str:
         """One JSON object."""

@@ -21,7 +21,7 @@ from jpterm_like.history.review_items import Item
 
 
 class Choice(Enum):
-    """What one can decide about an item."""
+    """A decision about an item."""
 
     KEEP = "k"
     """It may stay as it is."""
@@ -45,10 +45,10 @@ class Text(Protocol):
 
 
 class _Step(NamedTuple):
-    """A key that decided something."""
+    """A key that decided about one item or several."""
 
     before: dict[int, Choice | None]
-    """What was decided before about the items that it concerned."""
+    """The earlier decision about each of these items; None if there was none."""
     begin: int
     end: int
     """The clocks of the operations of mine that it made; equal if the text is as it was."""
@@ -67,7 +67,8 @@ class Review:
     _steps: list[_Step] = field(default_factory=list)
 
     def go_on_from(self, before: Review) -> None:
-        """Leave out what was decided in a review that this one takes the place of, and show the same item, if it is here."""
+        """Take the place of an earlier review: leave out the items that were decided in it, and show the same item as it did,
+        if that is here."""
         done = {span for number in before.decisions for span in before.items[number].their_operations}
         self.items = tuple(it for it in self.items if not done.issuperset(it.their_operations))
         shown = before.item.their_operations
@@ -93,7 +94,7 @@ class Review:
         return (Choice.KEEP, Choice.TAKE_BACK, Choice.EDIT)
 
     def decide(self, choice: Choice, text: Text) -> None:
-        """Decide about the item that is shown, as one step of undo. What was decided before about it no longer counts."""
+        """Decide about the item that is shown, as one step of undo. An earlier decision about it no longer counts."""
         before = self.decisions.get(self.at)
         self.decisions[self.at] = choice
         buffer = text.buffer
@@ -120,8 +121,8 @@ class Review:
         return len(numbers)
 
     def of_same_authors(self) -> list[int]:
-        """Return the undecided items by the authors of the one that is shown. What both touched is not among them, if it is not
-        the one that is shown: it is to be looked at."""
+        """Return the undecided items by the authors of the one that is shown. Other items that
+        both touched are left out, for each of them should be looked at."""
         names = self.item.names
         return [
             number
@@ -130,8 +131,7 @@ class Review:
         ]
 
     def undo(self, text: Text) -> bool:
-        """Take back what was decided last, and show its item; return False if nothing was. What was written elsewhere since
-        stays."""
+        """Take back the last decision and show its item; return False if there is none. Text written elsewhere since stays."""
         if not self._steps:
             return False
         before, begin, end = self._steps.pop()

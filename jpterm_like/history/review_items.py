@@ -31,19 +31,20 @@ Pieces = tuple[tuple[str, bool], ...]
 
 
 class Rank(IntEnum):
-    """How much an item asks for being looked at."""
+    """How urgently an item should be looked at; the lowest comes first."""
 
     BOTH = 0
     """Both touched it."""
     BESIDES = 1
-    """Both touched it, and nothing is cut: they put something at one place, deleted the same, or did the same."""
+    """Both touched it, and neither cut the other's text: they put something at one place, deleted the same text, or made
+    the same change."""
     IN_MINE = 2
     """In what I wrote."""
     REST = 3
 
 
 class Kind(Enum):
-    """What happened at a place."""
+    """How a place was changed."""
 
     BOTH_CHANGED = "both changed it"
     THEY_DELETED = "they deleted it, I edited in it"
@@ -64,7 +65,7 @@ class Item:
     kind: Kind
     rank: Rank
     names: tuple[str, ...]
-    """The others who did it, the one who did most first."""
+    """The others who did it, the one with the most operations first."""
     seconds: int
     """Wall-clock second of the newest of their operations; 0 if unknown."""
     my_seconds: int
@@ -81,11 +82,11 @@ class Item:
     is_moved: bool = False
     """Whether the text stands elsewhere as well: one side has moved it."""
     as_theirs: Outcome = ()
-    """What the characters are without what I did here."""
+    """The characters here as they are without my operations."""
     as_mine: Outcome = ()
-    """What they are without what they did here."""
+    """The same without their operations."""
     as_found: Outcome = ()
-    """What they were when the item was found."""
+    """The same with the operations of both, when the item was found."""
 
     @property
     def is_both(self) -> bool:
@@ -152,7 +153,7 @@ class _Finder:
             for it in items
         ]
 
-    # What both touched
+    # Places that both touched
 
     def _present(self, overlap: Overlap) -> str | None:
         """The text at the place now; None if the place is not here."""
@@ -254,9 +255,9 @@ class _Finder:
         return Item(kind, rank, names, seconds, 0, was, theirs, (), first, last, (), operations, is_moved)
 
     def _is_in_mine(self, hunk: Hunk) -> bool:
-        """Return whether a change is in what I wrote: it took text of mine, or stands inside of it."""
+        """Return whether a change is in text of mine: it deleted some, or is inside of it."""
         if self._is_mine(hunk.first.site) or self._is_mine(hunk.last.site):
-            return True  # what they wrote is not mine, so it is mine that they took
+            return True  # they wrote none of my characters, so they deleted this one
         buffer = self._buffer
         start, end = buffer.offset(hunk.first), buffer.offset(hunk.last)
         if not start or end is None or not start <= end < len(buffer):

@@ -1,8 +1,8 @@
-"""Which changes that two sides made while apart are one change, of which one copy is enough.
+"""Finds the changes that two sides made alike while apart, and of which one copy is enough.
 
 Both corrected one word, ran the same formatter, ticked the same box. The rule of the text keeps the work of both, so
-"teh" becomes "thethe". What was there, and was changed by both to the same, was meant once. So was a long text that both
-put in. Two short lines that both added, such as "- milk", may be two: they are left alone, and listed for a review.
+"teh" becomes "thethe". A text that was there, and that both changed to the same, was meant once. So was a long text that
+both put in. Two short lines that both added, such as "- milk", may be two: they are left alone, and listed for a review.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from crdt import Overlap, OverlapKind, TextBuffer, Version
 from jpterm_like.history.operations import by_site
 
 INK_MIN: Final = 17
-"""Visible characters of a text that both put in, to be meant once: nobody types so many alike by chance."""
+"""A text that both put in was meant once if it has so many visible characters: nobody types so many alike by chance."""
 
 
 def same_changes(buffer: TextBuffer, common: Version, overlaps: Sequence[Overlap]) -> list[Overlap]:
@@ -40,8 +40,8 @@ def _is_meant_once(overlap: Overlap, base: str, gone: set[str]) -> bool:
 
 
 def _is_in_front_of_line(base: str, at: int) -> bool:
-    """Return whether a place is before all visible characters of a line that has some: what both put there, such as "# ", is
-    about the line."""
+    """Return whether a place is before all visible characters of a line that has some: a text that both put there, such as
+    "# ", is about the line."""
     start = base.rfind("\n", 0, at) + 1
     end = base.find("\n", at)
     return not base[start:at].strip() and bool(base[at : end if end >= 0 else len(base)].strip())
@@ -52,5 +52,5 @@ def _ink(text: str) -> int:
 
 
 def my_operations(overlaps: Iterable[Overlap]) -> dict[int, list[tuple[int, int]]]:
-    """Return what I did in these places, as `TextBuffer.revert` takes it."""
+    """Return my operations in these places, as `TextBuffer.revert` takes them."""
     return by_site(it for overlap in overlaps for it in overlap.my_operations)

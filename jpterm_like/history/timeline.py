@@ -53,7 +53,7 @@ class Timeline:
         ]
         """The last moment of each."""
         self.start: Final = self._end(untimed - 1)
-        """What the text began with: what was in the file, if it was there before."""
+        """The place at which the text is that of the file from which it began; empty if there was none."""
         self.now: Final = self._end(len(self._moments) - 1)
         self.began: Final = self._moments[untimed].seconds if untimed < len(self._moments) else 0
         """Wall-clock second of the first operation after that."""
@@ -64,7 +64,7 @@ class Timeline:
     def _end(self, index: int) -> Place:
         return Place(index, self._moments[index].end) if index >= 0 else Place(-1, 0)
 
-    # What a place is
+    # About a place
 
     def version(self, place: Place) -> Version:
         """Return the version at a place. O(moments)."""
@@ -133,7 +133,7 @@ class Timeline:
             ends += [at for at in range(begin, after) if at + 1 == after or authors[at + 1] != authors[at]]
         stops: list[Place] = []
         for at in ends:
-            # What else was written in the sitting belongs to the picture, as far as it is not the next state.
+            # The rest of the sitting is shown with it, up to the next of these moments.
             end = self._sittings[bisect_left(self._sittings, touched[at])]
             stops.append(self._end(min(end, touched[at + 1] - 1 if at + 1 < len(touched) else end)))
         if stops:

@@ -27,7 +27,7 @@ WORD: Final = re.compile(r"\w+")
 
 
 class Outcome(NamedTuple):
-    """What became of one merge."""
+    """The result of one merge."""
 
     odd: int
     """Words that nobody typed."""
@@ -38,7 +38,7 @@ class Outcome(NamedTuple):
 
 
 def edits(text: str, tag: str, chance: random.Random) -> list[Patch]:
-    """What one of the two does."""
+    """Return the edits of one of the two."""
     found: list[Patch] = []
     for _ in range(chance.randrange(1, 4)):
         words = list(WORD.finditer(text))

@@ -1,4 +1,4 @@
-"""What there is to review after being apart, and what decisions do to the text."""
+"""The items of a review after being apart, and the effect of decisions on the text."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ NO_SITE = 0
 
 
 def written(*steps: tuple[str, float, str], file: str = "") -> TextBuffer:
-    """Who wrote what at the end of a text, and when."""
+    """Return a text at whose end authors wrote at given times."""
     buffers: dict[str, TextBuffer] = {}
     buffer = TextBuffer.genesis(file, site=99)
     for author, seconds, text in steps:
