@@ -13,7 +13,6 @@ from jpterm_like.tui import keymap
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.editor import TEXT_COMMANDS
 from jpterm_like.tui.text.query import Query
-from jpterm_like.tui.text.wrap import hanging_indent
 from tests.tui.desk import Desk
 from tests.tui.terminal import Terminal, settle, terminal
 
@@ -83,7 +82,7 @@ def assert_text_is_document(app: EditorApp, terminal: Terminal, seed: object) ->
         row, section = rows[y]
         start, end = view.section_span(row, section)
         signs = editor.renderer.display_options.whitespace
-        indent = hanging_indent(editor.text_layout.cells(row), view.width) if section else 0
+        indent = view.sections(row).hanging_indent if section else 0
         line = [" "] * indent + drawn(lines[row][:end], signs=signs)[len(drawn(lines[row][:start])) :]
         wanted = window(line, view.left, view.width)
         if (

@@ -237,11 +237,6 @@ class Search:
         """Whether a command still searches for its target."""
         return self._seeking is not None and self.bar is None
 
-    def find_word(self, word: str) -> None:
-        """Search for a whole word from the caret on."""
-        self.sought = Query(word, case=True, words=True)
-        self.do_find_next()
-
     def do_find_next(self) -> None:
         if not self._waits("find_next"):
             self._find(forward=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from crdt import Anchor, Hunk, Part, Patch, Writing
+from crdt.patch import NOTHING
 from jpterm_like.errors import JptermError
 from jpterm_like.history.timeline import Place
 from jpterm_like.tui.commands.blame import THE_FILE, age
@@ -105,7 +106,7 @@ class LookingBack:
 
     def begin(self) -> None:
         """Show the present, or the passage in it."""
-        self._show_stop(NOTHING_CHANGED)
+        self._show_stop(NOTHING)
 
     def next_stop(self) -> None:
         self._go(self.past.timeline.next_stop)
@@ -231,7 +232,7 @@ class LookingBack:
         """Mark what differs from now, or what the last step changed."""
         self.compares = not self.compares
         self.past.take_in()
-        self._show_stop(NOTHING_CHANGED)
+        self._show_stop(NOTHING)
         if self.marks_are_due:
             self.mark()
         if self.compares:
@@ -326,10 +327,8 @@ class LookingBack:
         elif len(found) == 1:
             self._show_found(found[0])
         else:
-            choices = [
-                (str(at), *self._found_words(it)) for at, it in enumerate(sorted(found, key=_gone_first))
-            ]
             listed = sorted(found, key=_gone_first)
+            choices = [(str(at), *self._found_words(it)) for at, it in enumerate(listed)]
             more = f", the first {FOUND_MAX}" if len(found) == FOUND_MAX else ""
             self._editor.choose(
                 f"“{cut(clean(text, 100), SAID_CELLS)}” ({len(found)} places{more})",
@@ -450,9 +449,6 @@ class LookingBack:
             timeline.count(timeline.now),
             self.past.passage is not None,
         )
-
-
-NOTHING_CHANGED: Final = Patch()
 
 
 def when(seconds: int) -> str:

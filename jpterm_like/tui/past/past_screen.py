@@ -117,7 +117,7 @@ class PastEditor(Editor):
         if self._first_key:
             return
         key = event.character if event.character and event.character.isprintable() else event.key
-        if (key != " " and self.do_past(key or event.key)) or (key == " " and self.do_past("space")):
+        if self.do_past("space" if key == " " else key):
             event.stop()
             event.prevent_default()
 

@@ -49,11 +49,6 @@ def wrap(cells: Cells, width: int) -> Sections:
     return sections
 
 
-def hanging_indent(cells: Cells, width: int) -> int:
-    """Return the indentation of all sections of a line except the first, in cells."""
-    return wrap(cells, width).hanging_indent
-
-
 def _hang(cells: Cells, width: int) -> int:
     first, _ = cells.part(0)
     lead = _LEAD.match(first.text, 0, _LEAD_MAX)
@@ -65,6 +60,7 @@ class Sections(Protocol):
     """The sections of a line. A section is known by the column where it begins, the first one by 0."""
 
     hanging_indent: int
+    """The indentation of all sections except the first, in cells."""
 
     def __iter__(self) -> Iterator[int]:
         section: int | None = 0
