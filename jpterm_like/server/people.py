@@ -36,8 +36,8 @@ class People:
     def __init__(self, moderation: Moderation) -> None:
         self._moderation = moderation
         self._key = os.urandom(16)
-        self._said_at: WeakKeyDictionary[Connection, deque[float]] = WeakKeyDictionary()
-        self._apart_at: WeakKeyDictionary[Connection, deque[float]] = WeakKeyDictionary()
+        self._lines = _RateLimit(LINES_MAX, LINES_WINDOW_S)
+        self._apart = _RateLimit(APART_MAX, APART_WINDOW_S)
 
     def answer(
         self, connection: Connection, number: int, request: int, documents: Iterable[OpenDocument]
@@ -99,13 +99,11 @@ class People:
 
     def pass_on_apart(self, connection: Connection, number: int, told: TellApart) -> None:
         """Tell the others of a document what somebody wrote without hearing of them."""
-        now = asyncio.get_running_loop().time()
-        told_at = self._apart_at.setdefault(connection, deque(maxlen=APART_MAX))
-        if len(told_at) == APART_MAX and now - told_at[0] < APART_WINDOW_S:
+        if self._apart.is_reached(connection):
             sentence = f"At most {APART_MAX} times in {APART_WINDOW_S:.0f} seconds the others are told."
             connection.link.refuse("rate", sentence, request=told.request)
             return
-        told_at.append(now)
+        self._apart.count(connection)
         opened = connection.documents[number]
         site = opened.members[connection, number]
         for other, theirs in opened.members:
@@ -116,9 +114,7 @@ class People:
 
     def pass_on(self, connection: Connection, number: int, request: int, line: str) -> None:
         """Pass a line on to the others of a document whose release knows of lines. Readers may speak, too."""
-        now = asyncio.get_running_loop().time()
-        said_at = self._said_at.setdefault(connection, deque(maxlen=LINES_MAX))
-        if len(said_at) == LINES_MAX and now - said_at[0] < LINES_WINDOW_S:
+        if self._lines.is_reached(connection):
             sentence = (
                 f"At most {LINES_MAX} lines in {LINES_WINDOW_S:.0f} seconds are passed on: wait a moment."
             )
@@ -138,8 +134,28 @@ class People:
             )
             connection.link.refuse("nobody", why, request=request)
             return
-        said_at.append(now)
+        self._lines.count(connection)
         for other, theirs in others:
             other.link.pass_on_line(theirs, connection.link.peer_name, line)
             other.wake()
         connection.link.done(request)
+
+
+class _RateLimit:
+    """Allows each connection something `count_max` times in any `window_s` seconds."""
+
+    def __init__(self, count_max: int, window_s: float) -> None:
+        self._count_max = count_max
+        self._window_s = window_s
+        self._times: WeakKeyDictionary[Connection, deque[float]] = WeakKeyDictionary()
+
+    def is_reached(self, connection: Connection) -> bool:
+        times = self._times.get(connection)
+        return times is not None and len(times) == self._count_max and _now() - times[0] < self._window_s
+
+    def count(self, connection: Connection) -> None:
+        self._times.setdefault(connection, deque(maxlen=self._count_max)).append(_now())
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
