@@ -23,7 +23,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Thread
-from typing import Final
+from typing import Final, NamedTuple
 
 from crdt import ForeignOp, TextBuffer, Version
 from jpterm_like.storage.base import Loaded, Record, StorageError, Store
@@ -488,7 +488,7 @@ def _replace_log(store: Store, cut: int, kept: RestoredPad) -> None:
     records += [_versions_record(AWAITED, kept.awaited)] if kept.awaited else []
     records += [_versions_record(HELD, kept.held)] if kept.held else []
     records.append(Record(STEPS, buffer.take_steps(whole=True)))
-    records += _notes(kept.identity, kept.ancestors, kept.earlier, kept.sent)
+    records += _Notes.of(kept).records()
     records += kept.carried
 
     def verify(read: Sequence[Record]) -> bool:
@@ -500,16 +500,34 @@ def _replace_log(store: Store, cut: int, kept: RestoredPad) -> None:
     store.snapshot(records, verify, cut)
 
 
-def _notes(
-    identity: Identity | None, ancestors: Sequence[Ancestor], earlier: Sequence[Version], sent: Version
-) -> list[Record]:
-    """Return the records on identities, ancestors, earlier saves and what was sent."""
-    records = [] if identity is None else [Record(IDENTITY, identity.encode())]
-    if ancestors:
-        records.append(Record(ANCESTORS, _packed(note.encode() for note in ancestors)))
-    if sent:
-        records.append(Record(SENT, sent.encode()))
-    return records + [Record(EARLIER, version.encode()) for version in earlier]
+class _Notes(NamedTuple):
+    """What is noted of a pad besides its text and the versions that change with it."""
+
+    identity: Identity | None = None
+    ancestors: tuple[Ancestor, ...] = ()
+    earlier: tuple[Version, ...] = ()
+    sent: Version = Version()
+
+    @staticmethod
+    def of(pad: Pad | RestoredPad) -> _Notes:
+        return _Notes(pad.identity, pad.ancestors, pad.earlier, pad.sent)
+
+    def beyond(self, written: _Notes) -> _Notes:
+        """Return those of these notes that are not written yet."""
+        return _Notes(
+            None if self.identity is written.identity else self.identity,
+            tuple(note for note in self.ancestors if not any(note is known for known in written.ancestors)),
+            tuple(version for version in self.earlier if version not in written.earlier),
+            Version() if self.sent is written.sent else self.sent,
+        )
+
+    def records(self) -> list[Record]:
+        records = [] if self.identity is None else [Record(IDENTITY, self.identity.encode())]
+        if self.ancestors:
+            records.append(Record(ANCESTORS, _packed(note.encode() for note in self.ancestors)))
+        if self.sent:
+            records.append(Record(SENT, self.sent.encode()))
+        return records + [Record(EARLIER, version.encode()) for version in self.earlier]
 
 
 def _versions_record(kind: int, versions: Sequence[Version]) -> Record:
@@ -591,10 +609,7 @@ class Saver:
         self.held = held
         """Versions whose text the plain file held, according to the clients that bring that history; the next write notes it."""
         self._held = held if self._begun else ()
-        self._identity = pad.identity if self._begun else None
-        self._ancestors = pad.ancestors if self._begun else ()
-        self._earlier = pad.earlier if self._begun else ()
-        self._sent = pad.sent if self._begun else Version()
+        self._notes = _Notes.of(pad) if self._begun else _Notes()
         self._unread = len(pad.unread) if self._begun else 0
 
     @property
@@ -677,20 +692,9 @@ class Saver:
         if self.held and (more := [version for version in self.held if version not in held]):
             held = (*held, *more)
             records.append(_versions_record(HELD, held))
-        identity, ancestors, earlier = self._pad.identity, self._pad.ancestors, self._pad.earlier
-        sent = self._pad.sent
-        if (
-            identity is not self._identity
-            or ancestors is not self._ancestors
-            or earlier is not self._earlier
-            or sent is not self._sent
-        ):
-            records += _notes(
-                identity if identity is not self._identity else None,
-                [note for note in ancestors if not any(note is known for known in self._ancestors)],
-                [version for version in earlier if version not in self._earlier],
-                sent if sent is not self._sent else Version(),
-            )
+        notes = _Notes.of(self._pad)
+        if notes != self._notes:
+            records += notes.beyond(self._notes).records()
         rest = sys.maxsize if limit_bytes is None else limit_bytes
         while rest > 0 and (data := self._cursor.take(RECORD_BYTES)) is not None:
             records.append(Record(CHANGES, data))
@@ -737,7 +741,7 @@ class Saver:
         self._unnoted_brought = []
         self._awaited = awaited
         self._held = held
-        self._identity, self._ancestors, self._earlier, self._sent = identity, ancestors, earlier, sent
+        self._notes = notes
         self._saved = saved
         self._stored = noted
         self.written = self._cursor.version
@@ -801,8 +805,7 @@ class Saver:
         self._note_sites(sorted(sites))
         self._unnoted_brought = []
         self._awaited, self._held = self.awaited, self.held
-        self._identity, self._ancestors, self._earlier = pad.identity, pad.ancestors, pad.earlier
-        self._sent = pad.sent
+        self._notes = _Notes.of(pad)
         self._stored, self._saved = pad.stored, pad.saved
         self._cursor = pad.cursor(version)
         self.written = version
@@ -825,7 +828,7 @@ class Saver:
         records += [Record(SITE, site.to_bytes(8, "big")) for site in sorted(sites)]
         records += [Record(STORED, version.encode()), Record(SAVED, pad.saved.encode())]
         records.append(Record(STEPS, pad.buffer.take_steps(whole=True)))
-        records += _notes(pad.identity, pad.ancestors, pad.earlier, pad.sent)
+        records += _Notes.of(pad).records()
         self.store.write_blob(REDUCED, _packed(bytes([kind]) + payload for kind, payload in records))
         self.store.clear()
 
