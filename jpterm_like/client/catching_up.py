@@ -1,18 +1,18 @@
-"""What is done when two sides meet that did not hear of each other: theirs is heard first, then mine is sent.
+"""Catching up with the others after a time without a connection: their work is received first, then mine is sent.
 
 Nobody else has my work until then. So a change that both made is made once: my copy is taken out before it is sent, and the
 text there reads as theirs did. All else is left as the rule of the text merged it, and can be reviewed: see
 `history.apart`.
 
-Then the others are told who wrote what without hearing of them (`wire.TellApart`), and compare it with theirs. Two who come
-back at one moment may each have sent a copy before they heard of the other: each knows of both then, and the one with the
-higher site gives way.
+Then the others are told who wrote what without hearing of them (`wire.TellApart`), and compare it with theirs. If two come back
+at one moment, each may have sent a copy before it heard of the other: each knows of both then, and the one with the higher site
+takes its copy out.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -40,7 +40,7 @@ LINES_NAMED: Final = 3
 
 
 class CatchingUp(Discarding):
-    """How a session hears first, and what it keeps for a review."""
+    """How a session catches up, and what it keeps for a review."""
 
     def remember_visit(self, visit: LastVisit | None) -> None:
         """Continue where the user left the text. Call it before `start`."""
@@ -68,9 +68,7 @@ class CatchingUp(Discarding):
         came = {site: clock for site, clock in now.items() if site not in my_work and clock > had.get(site)}
         theirs = channel.theirs.merge(Version(came))
         common = mine.meet(theirs)
-        overlaps: list[Overlap] = []
-        if not mine <= common and not theirs <= common:
-            overlaps = self.buffer.overlaps(common, mine, theirs)
+        overlaps = self._overlaps(common, mine, theirs)
         same = same_changes(self.buffer, common, overlaps) if channel.holds else []
         taken_out = self._take_out(same)
         left = [it for it in overlaps if it not in taken_out and _is_mixed(it)]
@@ -92,20 +90,19 @@ class CatchingUp(Discarding):
         self._tell_overlaps(taken_out, left)
         if self._untold is not None:
             self._work = self._untold
-            self._tasks = [task for task in self._tasks if not task.done()]
-            self._tasks.append(asyncio.create_task(self._tell_others(self._untold)))
+            self._do_beside(self._tell_others(self._untold))
         elif parted is not None:
-            self._tasks.append(asyncio.create_task(self._keep_visit()))
+            self._do_beside(self._keep_visit())
 
     def _part(self) -> None:
         """Note what I had when the connection was lost. Blocks."""
         self._parted = Parted(self.version, clock.wall())
-        visit = self._present_visit()
-        if self._keeps and self._visible and not self._closing:
-            self._journal.note_visit(visit)
+        if not self._closing:
+            self._write_visit()
 
     async def _tell_others(self, work: Work) -> None:
-        """Tell the others what I wrote without hearing of them, once they have it. It is noted first: I may die before."""
+        """Tell the others what I wrote without hearing of them, once they have it. A note comes first: the next opening tells them if
+        this one dies before."""
         from jpterm_like.sync import wire
 
         await self._keep_visit()
@@ -155,9 +152,7 @@ class CatchingUp(Discarding):
         mine = work.known.merge(self._my_work())
         taken_out = self._give_way(site, work)
         common = mine.meet(theirs)
-        left = []
-        if not mine <= common and not theirs <= common:
-            left = [it for it in self.buffer.overlaps(common, mine, theirs) if _is_mixed(it)]
+        left = [it for it in self._overlaps(common, mine, theirs) if _is_mixed(it)]
         if not left and not taken_out and work.until - work.since < AWAY_S:
             return
         self._offer_review(Apart(common, mine, theirs, work.since, work.until, len(taken_out)))
@@ -172,7 +167,7 @@ class CatchingUp(Discarding):
         self._notify(Notice(f"{sentence}.", serious=bool(left), topic="apart"))
 
     def _give_way(self, site: int, work: Work) -> list[Overlap]:
-        """Take out my copies of what somebody did who came back at the same moment as I did, so that neither heard the other first.
+        """Take out my copies of changes by somebody who came back at the same moment: neither of us heard the other first.
 
         They do the same. The one whose site has the lower number keeps the copy.
         """
@@ -188,7 +183,7 @@ class CatchingUp(Discarding):
             return self._take_out(same)
         if self._untold is None:  # they may not have been here when the others were told
             self._untold = mine
-            self._tasks.append(asyncio.create_task(self._tell_others(mine)))
+            self._do_beside(self._tell_others(mine))
         return []
 
     # ------------------------------------------------------------------ both
@@ -197,6 +192,10 @@ class CatchingUp(Discarding):
         """How far I have written."""
         now = self.version
         return Version({site: now.get(site) for site in self.buffer.own_sites if now.get(site)})
+
+    def _overlaps(self, common: Version, mine: Version, theirs: Version) -> list[Overlap]:
+        """Return the places that both sides changed. Costs the length of the text, unless one side did nothing."""
+        return [] if mine <= common or theirs <= common else self.buffer.overlaps(common, mine, theirs)
 
     def _take_out(self, same: list[Overlap]) -> list[Overlap]:
         """Take my copies of changes out that both made; return those of which one copy is left."""
@@ -267,6 +266,12 @@ class CatchingUp(Discarding):
         more = f" and {len(lines) - LINES_NAMED} more" if len(lines) > LINES_NAMED else ""
         return f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines[:LINES_NAMED]))}{more}"
 
+    def _do_beside(self, work: Coroutine[None, None, None]) -> None:
+        """Run something once in the background; `close` cancels it."""
+        if not self._closing:  # else `close` is going through the list
+            self._tasks = [task for task in self._tasks if not task.done()]
+        self._tasks.append(asyncio.create_task(work))
+
     # ------------------------------------------------------------------ the note of this visit
 
     async def _note_key(self) -> None:
@@ -277,17 +282,21 @@ class CatchingUp(Discarding):
             await self._keep_visit()
 
     async def _keep_visit(self) -> None:
-        """Write the note."""
+        """Write the note in a thread."""
         visit = self._present_visit()
         if self._keeps and self._visible:
             await asyncio.to_thread(self._journal.note_visit, visit)
 
-    def _set_apart(self, apart: Apart | None) -> None:
-        """Change what is to be reviewed, and note it. Blocks."""
-        self.apart = apart
+    def _write_visit(self) -> None:
+        """Write the note. Blocks."""
         visit = self._present_visit()
         if self._keeps and self._visible:
             self._journal.note_visit(visit)
+
+    def _set_apart(self, apart: Apart | None) -> None:
+        """Change what is to be reviewed, and note it. Blocks."""
+        self.apart = apart
+        self._write_visit()
         self._notify(ApartChanged())
 
     def _present_visit(self) -> LastVisit:
@@ -296,7 +305,7 @@ class CatchingUp(Discarding):
         return self._visit
 
     def _forget_visit(self) -> None:
-        """Forget what is about another history than the present one."""
+        """Forget notes about another history than the present one."""
         self._visit = self._visit_before = self._parted = self._untold = self._work = None
         self._told.clear()
         if self.apart is not None:
