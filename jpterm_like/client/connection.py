@@ -280,7 +280,9 @@ class ServerConnection:
         self.set_status(self.status)
         self._retry.set()
         if self.link is not None:
-            self.link.end("paused", "The connection is paused by its user.")
+            from jpterm_like.sync.link import PAUSED
+
+            self.link.end("paused", PAUSED)
             self.wake()
 
     def retry_now(self) -> None:
@@ -323,10 +325,7 @@ class ServerConnection:
                 if self.is_paused and not self._is_for_one:  # meanwhile
                     await transport.close()
                     continue
-                try:
-                    ended = await self._converse(transport)
-                finally:
-                    self._is_for_one = False
+                ended = await self._converse(transport)
             except CannotConnect as problem:
                 reason = str(problem)
                 if self.address.file is not None:
