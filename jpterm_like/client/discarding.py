@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from crdt import Patch
 from jpterm_like import clock
@@ -32,16 +32,12 @@ from jpterm_like.sync.unsaved_work import (
     unsaved_passages,
 )
 
-# Modules that speak the protocol are loaded once there is a server to speak to: the first screen is painted without them.
-if TYPE_CHECKING:
-    pass
-
 DISCARD_S: Final = 10.0
 """Times of edits are up to this much too early."""
 
 
 class Discarding(ServerRequests):
-    """What a session does about unsaved work."""
+    """How a session discards and restores unsaved work."""
 
     def discard(self) -> bool:
         """Undo all my unsaved work, of this opening and earlier ones, in one step; return whether there was any.

@@ -1,4 +1,4 @@
-"""Which server and which document answered, and what to do if it is not the one that our text belongs to.
+"""Joining the document of the server: check which server and document answered, and act if our text belongs to another one.
 
 See `history_migration` for documents with another history.
 """

@@ -1,6 +1,6 @@
-"""What a user had seen of a text at the last key, and the review that is not finished: a note beside the journal.
+"""A note beside the journal: the version of the text at the user's last key, and the review that is not finished.
 
-It is the blob "visit" of the journal, JSON with a version, so it goes where the journal goes and is deleted with it. What
+It is the blob "visit" of the journal, JSON with a version, so it goes where the journal goes and is deleted with it. A note that
 cannot be read counts as missing. A note of a newer release is left alone.
 """
 
@@ -24,7 +24,7 @@ BYTES_MAX: Final = 1024 * 1024
 
 
 class Parted(NamedTuple):
-    """When the connection was lost. What came since, on connections that were lost before all had come, is not in it."""
+    """The moment when the connection was lost. Connections that were lost again before everything had come do not count."""
 
     had: Version
     """What I had then."""
@@ -36,7 +36,7 @@ class LastVisit(NamedTuple):
     """See the module."""
 
     seen: Version
-    """What there was at the last key."""
+    """The version at the last key."""
     at: float
     """When that was; seconds since 1970."""
     apart: Apart | None = None

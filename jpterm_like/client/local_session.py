@@ -148,15 +148,15 @@ class LocalSession:
         self._visit: LastVisit | None = None
         """What is noted beside the journal."""
         self._visit_before: LastVisit | None = None
-        """What was noted when this opening began, until the server has been heard."""
+        """The note that this opening began with, until the server's text has come."""
         self._untold: Work | None = None
         """What I wrote without hearing of the others, who are still to be told."""
         self._work: Work | None = None
-        """The same, in this opening, also when they were told."""
+        """The latest such work of this opening, also after they were told."""
         self._told: list[wire.ToldApart] = []
         """What others wrote without hearing of me, until it is here."""
         self._told_before: list[wire.ToldApart] = []
-        """What was told already."""
+        """What they told already, so that nothing is told twice."""
         self._is_keyed = False
         """Whether there was a key that is not noted yet: an edit, or a move of the caret."""
         self._parted: Parted | None = None

@@ -1,4 +1,4 @@
-"""What one asks of the server: to save, to rename, to say something; and waiting for it."""
+"""Requests to the server, such as to save, rename or say something, and waiting for what they bring about."""
 
 from __future__ import annotations
 
