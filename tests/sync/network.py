@@ -557,6 +557,11 @@ class Peer:
         await session.abandon()
 
 
+def session_of(peer: Peer) -> Session:
+    assert peer.session is not None
+    return peer.session
+
+
 def line_token(name: str) -> str:
     """A token that is a line, with enough in it that equal lines are known as one, and none is taken for a changed other one. Where
     texts without a common history are merged, a few letters that two texts have prove neither."""

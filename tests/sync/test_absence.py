@@ -30,18 +30,13 @@ from jpterm_like.sync.ancestry import (
 from jpterm_like.sync.pad import Pad
 from jpterm_like.sync.wire import IDENTITY
 from jpterm_like.textdiff.merge import merge
-from tests.sync.network import Peer, SlowDisk, simulate
+from tests.sync.network import Peer, SlowDisk, session_of, simulate
 from tests.sync.test_network import Folder
 from tests.sync.test_outages import Scene, once
 from tests.sync.test_renaming import Renaming
 from tests.sync.test_renaming import story as renaming
 
 BOOK = "".join(f"<a{number}> a line of the book\n" for number in range(40))
-
-
-def session_of(peer: Peer) -> Session:
-    assert peer.session is not None
-    return peer.session
 
 
 async def written(root: Path, *names: str, text: str = BOOK) -> tuple[Scene, list[Peer]]:

@@ -13,19 +13,19 @@ import pytest
 
 from crdt import Version
 from jpterm_like.client.events import ApartChanged, Notice, RequestFailed
-from jpterm_like.client.session import Session
 from jpterm_like.history.review_items import Kind, items_of
 from jpterm_like.sync import wire
-from tests.sync.network import Peer, simulate
+from tests.sync.network import Peer, session_of, simulate
 from tests.sync.test_outages import Scene
 
-Edit = Callable[[Session], None]
+Edit = Callable[[Peer], None]
 
 
 def change(was: str, becomes: str) -> Edit:
     """Replace every occurrence, each by itself, with what both have in common left alone, as the editor does."""
 
-    def do(session: Session) -> None:
+    def do(peer: Peer) -> None:
+        session = session_of(peer)
         with session.one_step():
             for found in reversed(list(re.finditer(re.escape(was), session.text))):
                 start, end, put = found.start(), found.end(), becomes
@@ -41,7 +41,8 @@ def change(was: str, becomes: str) -> Edit:
 def before_lines(put: str) -> Edit:
     """Put something in front of each line."""
 
-    def do(session: Session) -> None:
+    def do(peer: Peer) -> None:
+        session = session_of(peer)
         with session.one_step():
             for found in reversed(list(re.finditer("(?m)^(?=.)", session.text))):
                 session.replace(found.start(), found.start(), put)
@@ -52,7 +53,8 @@ def before_lines(put: str) -> Edit:
 def move_up(line: str) -> Edit:
     """Delete a line and write it at the top."""
 
-    def do(session: Session) -> None:
+    def do(peer: Peer) -> None:
+        session = session_of(peer)
         with session.one_step():
             start = session.text.index(line + "\n")
             session.replace(start, start + len(line) + 1, "")
@@ -62,7 +64,10 @@ def move_up(line: str) -> Edit:
 
 
 def insert(at: int, text: str) -> Edit:
-    return lambda session: session.replace(at, at, text) and None
+    def do(peer: Peer) -> None:
+        session_of(peer).replace(at, at, text)
+
+    return do
 
 
 LONG = "a sentence that is certainly long enough\n"
@@ -95,9 +100,10 @@ class Apart:
         return peer
 
     def listen(self, peer: Peer) -> None:
-        assert peer.session is not None
         told = self.told.setdefault(peer.name, [])
-        peer.session.listen(lambda event: told.append(event.sentence) if isinstance(event, Notice) else None)
+        session_of(peer).listen(
+            lambda event: told.append(event.sentence) if isinstance(event, Notice) else None
+        )
 
     async def part(self, *peers: Peer) -> None:
         for peer in peers:
@@ -109,11 +115,9 @@ class Apart:
         for peer in peers:
             self.scene.network.join(peer.who)
         for peer in peers:
-            assert peer.session is not None
-            peer.session.retry_now()
+            session_of(peer).retry_now()
         for peer in peers:
-            assert peer.session is not None
-            await asyncio.wait_for(peer.session.synced(), 60)
+            await asyncio.wait_for(session_of(peer).synced(), 60)
         await asyncio.sleep(2)
 
 
@@ -128,8 +132,7 @@ def test_a_change_that_both_made_is_there_once(what: str, killed: bool, tmp_path
         ann, bob = await world.join("ann"), await world.join("bob")
         await world.part(ann, bob)
         for peer in (ann, bob):
-            assert peer.session is not None
-            do(peer.session)
+            do(peer)
         if killed:
             await world.scene.restart()
         await world.back(ann)
@@ -157,7 +160,7 @@ def test_two_short_lines_that_both_added_stay_and_are_listed(tmp_path: Path) -> 
         ann, bob = await world.join("ann"), await world.join("bob")
         await world.part(ann, bob)
         for peer in (ann, bob):
-            insert(5, "- milk\n")(peer.session)  # type: ignore[arg-type]
+            insert(5, "- milk\n")(peer)
         await world.back(ann)
         await world.back(bob)
         assert (await world.scene.settle(ann, bob)).count("- milk\n") == 2
@@ -176,8 +179,8 @@ def test_what_both_changed_in_different_ways_is_told_with_its_line(tmp_path: Pat
         assert bob.session is not None
         bob.session.listen(events.append)
         await world.part(bob)
-        change("color", "colors")(ann.session)  # type: ignore[arg-type]
-        change("color", "colour")(bob.session)
+        change("color", "colors")(ann)
+        change("color", "colour")(bob)
         await world.back(bob)
         text = await world.scene.settle(ann, bob)
         apart = bob.session.apart
@@ -192,20 +195,18 @@ def test_what_both_changed_in_different_ways_is_told_with_its_line(tmp_path: Pat
     simulate(3, live)
 
 
-def test_nothing_of_mine_is_sent_before_theirs_was_heard(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_of_mine_is_sent_before_theirs_was_heard(tmp_path: Path) -> None:
     """The words that are taken out never leave this machine as text that is shown."""
 
     async def live(chance: random.Random) -> None:
         world = Apart(tmp_path, chance, "I saw teh\n")
         ann, bob = await world.join("ann"), await world.join("bob")
         await world.part(bob)
-        change("teh", "the")(ann.session)  # type: ignore[arg-type]
-        change("teh", "the")(bob.session)  # type: ignore[arg-type]
+        change("teh", "the")(ann)
+        change("teh", "the")(bob)
         seen: set[str] = set()
-        assert ann.session is not None
-        ann.session.listen(lambda event: seen.add(ann.session.text))  # type: ignore[union-attr]
+        session = session_of(ann)
+        session.listen(lambda event: seen.add(session.text))
         await asyncio.sleep(1)
         seen.clear()
         await world.back(bob)
@@ -222,8 +223,8 @@ def test_a_review_stays_until_it_is_finished(tmp_path: Path) -> None:
         world = Apart(tmp_path, chance, "the color of rope\n")
         ann, bob = await world.join("ann"), await world.join("bob")
         await world.part(bob)
-        change("color", "colors")(ann.session)  # type: ignore[arg-type]
-        change("color", "colour")(bob.session)  # type: ignore[arg-type]
+        change("color", "colors")(ann)
+        change("color", "colour")(bob)
         await world.back(bob)
         await world.scene.settle(ann, bob)
         assert bob.session is not None
@@ -248,13 +249,13 @@ def test_what_others_did_since_my_last_key_is_offered_when_i_open_the_text_again
     async def live(chance: random.Random) -> None:
         world = Apart(tmp_path, chance, "one two three\n")
         ann, bob = await world.join("ann"), await world.join("bob")
-        insert(0, "bob ")(bob.session)  # type: ignore[arg-type]
+        insert(0, "bob ")(bob)
         await asyncio.sleep(15)  # the key is noted
         await world.scene.settle(ann, bob)
-        change("two", "2")(ann.session)  # type: ignore[arg-type]
+        change("two", "2")(ann)
         await asyncio.sleep(15)  # bob looks on, without a key
         await bob.close()
-        change("three", "3")(ann.session)  # type: ignore[arg-type]
+        change("three", "3")(ann)
         await asyncio.sleep(100)
         await bob.start()
         assert bob.session is not None
@@ -273,10 +274,10 @@ def test_a_short_cut_in_which_only_one_wrote_is_not_worth_a_word(tmp_path: Path)
         world = Apart(tmp_path, chance, "one two three\n")
         ann, bob = await world.join("ann"), await world.join("bob")
         await world.part(bob)
-        insert(0, "bob ")(bob.session)  # type: ignore[arg-type]
+        insert(0, "bob ")(bob)
         await world.back(bob)
         await world.part(bob)
-        insert(0, "ann ")(ann.session)  # type: ignore[arg-type]
+        insert(0, "ann ")(ann)
         await world.back(bob)
         await world.scene.settle(ann, bob)
         assert bob.session is not None and bob.session.apart is None
@@ -290,14 +291,10 @@ def test_a_server_that_waits_for_my_history_is_sent_it(tmp_path: Path) -> None:
     async def live(chance: random.Random) -> None:
         world = Apart(tmp_path, chance, "one\n")
         ann = await world.join("ann")
-        before = (
-            world.scene.host.storage.looked_at() if hasattr(world.scene.host.storage, "looked_at") else None
-        )
-        del before
-        insert(0, LONG)(ann.session)  # type: ignore[arg-type]
+        insert(0, LONG)(ann)
         await world.scene.settle(ann)
         await world.part(ann)
-        insert(0, "mine\n")(ann.session)  # type: ignore[arg-type]
+        insert(0, "mine\n")(ann)
         await world.scene.host.die(world.scene.network, power=False)
         world.scene.file.write_text("another program\n" + world.scene.file.read_text())
         world.scene.host.start()
@@ -315,8 +312,8 @@ def test_requests_wait_until_both_sides_have_heard_each_other(tmp_path: Path) ->
         world = Apart(tmp_path, chance, "one\n")
         ann, bob = await world.join("ann"), await world.join("bob")
         await world.part(bob)
-        insert(0, "ann\n")(ann.session)  # type: ignore[arg-type]
-        insert(4, "bob\n")(bob.session)  # type: ignore[arg-type]
+        insert(0, "ann\n")(ann)
+        insert(4, "bob\n")(bob)
         assert bob.session is not None
         world.scene.network.join("bob")
         bob.session.retry_now()
@@ -342,12 +339,11 @@ def test_of_those_who_come_back_at_one_moment_one_copy_is_left(
         peers = [await world.join(name) for name in ("ann", "bob", "cid")]
         await world.part(*peers)
         for peer in peers:
-            do(peer.session)  # type: ignore[arg-type]
+            do(peer)
         for peer in peers:
             world.scene.network.join(peer.who)
         for peer in peers:
-            assert peer.session is not None
-            peer.session.retry_now()
+            session_of(peer).retry_now()
         if killed:
             await asyncio.sleep(chance.uniform(0.05, 0.5))
             await world.scene.restart(power=chance.random() < 0.5)
@@ -362,9 +358,9 @@ def test_who_was_online_is_told_and_has_the_same_list(tmp_path: Path) -> None:
         world = Apart(tmp_path, chance, "a\nthe color of rope\nb\n")
         ann, bob = await world.join("ann"), await world.join("bob")
         await world.part(bob)
-        change("color", "colors")(ann.session)  # type: ignore[arg-type]
-        change("color", "colour")(bob.session)  # type: ignore[arg-type]
-        insert(0, "x")(bob.session)  # type: ignore[arg-type]
+        change("color", "colors")(ann)
+        change("color", "colour")(bob)
+        insert(0, "x")(bob)
         await asyncio.sleep(120)
         await world.back(bob)
         await world.scene.settle(ann, bob)
@@ -391,14 +387,13 @@ def test_who_was_online_is_told_and_has_the_same_list(tmp_path: Path) -> None:
 def test_who_did_nothing_meanwhile_is_told_of_a_long_absence_only(tmp_path: Path) -> None:
     async def live(chance: random.Random) -> None:
         world = Apart(tmp_path, chance, "a\n")
-        ann, bob = await world.join("ann"), await world.join("bob")
+        _, bob = await world.join("ann"), await world.join("bob")
         for away_s, told in ((5, 0), (100, 1)):
             await world.part(bob)
-            insert(0, "x")(bob.session)  # type: ignore[arg-type]
+            insert(0, "x")(bob)
             await asyncio.sleep(away_s)
             await world.back(bob)
             assert len([it for it in world.told["ann"] if "was offline" in it]) == told
-        assert ann.session is not None
 
     simulate(11, live)
 
@@ -412,7 +407,7 @@ def test_an_older_server_and_older_clients_go_on(tmp_path: Path, monkeypatch: py
         ann, bob = await world.join("ann"), await world.join("bob")
         await world.part(ann, bob)
         for peer in (ann, bob):
-            change("teh", "the")(peer.session)  # type: ignore[arg-type]
+            change("teh", "the")(peer)
         await world.back(ann)
         await world.back(bob)
         assert await world.scene.settle(ann, bob) == "I saw the\n"
@@ -426,8 +421,8 @@ def test_who_dies_before_the_others_were_told_tells_them_later(tmp_path: Path) -
         world = Apart(tmp_path, chance, "the color of rope\n")
         ann, bob = await world.join("ann"), await world.join("bob")
         await world.part(bob)
-        change("color", "colors")(ann.session)  # type: ignore[arg-type]
-        change("color", "colour")(bob.session)  # type: ignore[arg-type]
+        change("color", "colors")(ann)
+        change("color", "colour")(bob)
         assert bob.session is not None and ann.session is not None
         world.scene.network.join("bob")
         bob.session.retry_now()
@@ -469,10 +464,10 @@ def test_what_came_before_the_line_was_cut_again_is_not_known_to_who_wrote_befor
         ann, bob = await world.join("ann"), await world.join("bob")
         assert ann.session is not None and bob.session is not None
         await world.part(bob)
-        change("color", "colors")(ann.session)
+        change("color", "colors")(ann)
         for at in range(2000):  # more than comes in one message
             ann.session.replace(at % 2 and 19, at % 2 and 19, f"{at} {chance.random()}\n")
-        change("color", "colour")(bob.session)
+        change("color", "colour")(bob)
         for ends in (True, False):
             assert bob.session is not None
             world.scene.network.join("bob")

@@ -14,7 +14,7 @@ from jpterm_like.background import MISTAKE
 from jpterm_like.client.events import Changed, Event, Notice, RequestFailed
 from jpterm_like.client.session import Session
 from jpterm_like.sync.link import Link
-from tests.sync.network import Peer, simulate
+from tests.sync.network import Peer, session_of, simulate
 from tests.sync.test_outages import Scene
 
 
@@ -33,11 +33,6 @@ def fails_once(does: Callable[..., object]) -> Callable[..., object]:
         return does(*arguments, **options)
 
     return call
-
-
-def session_of(peer: Peer) -> Session:
-    assert peer.session is not None
-    return peer.session
 
 
 async def both(scene: Scene) -> tuple[Session, Session, Callable[[], object]]:

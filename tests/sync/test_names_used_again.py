@@ -8,8 +8,8 @@ import pytest
 
 from jpterm_like.errors import JptermError
 from jpterm_like.server.absence import former_name, is_another
-from tests.sync.network import Peer
-from tests.sync.test_absence import sentences, session_of
+from tests.sync.network import Peer, session_of
+from tests.sync.test_absence import sentences
 from tests.sync.test_renaming import Renaming, story
 
 FORMER = "notes (former).md"

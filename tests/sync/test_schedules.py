@@ -84,21 +84,21 @@ class Writer:
             session.replace(at, at, f"{self._word()} {self._word()}\n")
         elif what < 0.65 and words:
             it = chance.choice(words)
-            self._deleting(it[0])
+            self.deleted.append(it[0])
             session.replace(it.start(), it.end(), self._word())
         elif what < 0.75 and words:
             it = chance.choice(words)
-            self._deleting(it[0])
+            self.deleted.append(it[0])
             at = chance.randint(it.start(), it.end())
             session.replace(at, at, self._word())
         elif what < 0.9 and words:
             it = chance.choice(words)
-            self._deleting(it[0])
+            self.deleted.append(it[0])
             session.replace(it.start(), min(len(text), it.end() + 1), "")
         elif words:
             start = text.rfind("\n", 0, chance.choice(words).start()) + 1
             end = text.find("\n", start) + 1 or len(text)
-            self._deleting(text[start:end])
+            self.deleted.append(text[start:end])
             session.replace(start, end, "")
         self.known |= words_of(session.text)
 
@@ -107,9 +107,6 @@ class Writer:
         word = f"{self.peer.name}{self.count}z"
         self.typed.add(word)
         return word
-
-    def _deleting(self, text: str) -> None:
-        self.deleted.append(text)
 
 
 class Schedule:
