@@ -92,18 +92,16 @@ def test_steps_of_undo_that_cannot_be_decoded_bring_nothing_from_the_file(tmp_pa
         assert reopened(tmp_path)[1] == "one\n"
 
 
-class FullDisk:
-    """Notes named here are not taken by the store."""
+def refuse(store: Store, monkeypatch: pytest.MonkeyPatch, names: set[str]) -> None:
+    """Let the disk be full for notes of these names, also for names that are added later."""
+    take = store.write_blob
 
-    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch, refused: set[str]) -> None:
-        take = store.write_blob
+    def write_blob(name: str, data: bytes) -> None:
+        if name in names:
+            raise StorageError("the disk is full")
+        take(name, data)
 
-        def write_blob(name: str, data: bytes) -> None:
-            if name in refused:
-                raise StorageError("the disk is full")
-            take(name, data)
-
-        monkeypatch.setattr(store, "write_blob", write_blob)
+    monkeypatch.setattr(store, "write_blob", write_blob)
 
 
 @pytest.mark.parametrize("is_read", [False, True], ids=["read later", "read before"])
@@ -128,11 +126,11 @@ def test_what_others_made_of_a_save_that_is_not_noted_is_merged_from_that_save(
     type_as_ann(22, 22, "a second line, which is deleted later\n")
 
     refused: set[str] = set()
-    FullDisk(store, monkeypatch, refused)
-    announced = document.saver.store.write_blob
+    refuse(store, monkeypatch, refused)
+    take = store.write_blob
 
     def write_blob(name: str, data: bytes) -> None:
-        announced(name, data)
+        take(name, data)
         if name == PENDING_WRITE:
             refused.add("base")
 
@@ -160,7 +158,7 @@ def test_a_save_that_failed_leaves_no_note_of_a_file_that_was_never_there(
     store = storage.open("notes.md")
     document, _ = open_document("notes.md", tmp_path / "notes.md", None, store)
     document.pad.replace(0, 0, "words that are in no file yet\n", 0.0)
-    FullDisk(store, monkeypatch, {PENDING_WRITE})
+    refuse(store, monkeypatch, {PENDING_WRITE})
     with pytest.raises(JptermError):
         asyncio.run(document.save())
     asyncio.run(document.close())
