@@ -61,7 +61,7 @@ def _serve_arguments(parser: ArgumentParser) -> None:
 
 
 def _serve(options: Namespace) -> int:
-    from jpterm_like.server.daemon import ListenOptions, serve_folder
+    from jpterm_like.server.daemon import AddressInUse, ListenOptions, serve_folder
 
     listen = ListenOptions(
         listen=options.listen,
@@ -74,7 +74,7 @@ def _serve(options: Namespace) -> int:
     )
     try:
         return serve_folder(options.folder, listen, autosave_s=options.save_after)
-    except JptermError as problem:
+    except AddressInUse as problem:
         from jpterm_like.access.discovery import find_server_of
 
         if (found := find_server_of(options.folder)) is None:

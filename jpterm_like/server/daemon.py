@@ -73,6 +73,10 @@ class CannotServe(JptermError):
     """The server cannot start: the folder or the address cannot be used."""
 
 
+class AddressInUse(CannotServe):
+    """Another server listens at the address."""
+
+
 @dataclass(frozen=True)
 class ListenOptions:
     """Where and how a server listens."""
@@ -197,7 +201,7 @@ def serve_folder(root: Path, options: ListenOptions, *, autosave_s: float) -> in
                     f"{escape_for_terminal(options.unix)} is no safe place to listen: {problem}."
                 ) from problem
             except OSError as problem:
-                raise CannotServe(_why_not(str(options.unix), problem)) from problem
+                raise _cannot_listen(str(options.unix), problem) from problem
             opening = listen_unix(converse, options.unix, admit=admit, limiter=_limiter(descriptors))
             listeners.append(await _listen_or_fail(opening, str(options.unix)))
         for listener in listeners[announced:]:
@@ -235,7 +239,7 @@ async def _listen_or_fail(opening: Awaitable[Listener], address: str) -> Listene
     try:
         return await opening
     except OSError as problem:
-        raise CannotServe(_why_not(address, problem)) from problem
+        raise _cannot_listen(address, problem) from problem
 
 
 def _tls(options: ListenOptions) -> ssl.SSLContext | None:
@@ -507,9 +511,11 @@ def _prefix(written: str) -> str:
     return "".join(f"{part}/" for part in parts)
 
 
-def _why_not(address: str, problem: OSError) -> str:
+def _cannot_listen(address: str, problem: OSError) -> CannotServe:
     import errno
 
     if problem.errno == errno.EADDRINUSE or isinstance(problem, FileExistsError):
-        return f"{address} is in use: another server listens there. Choose another port, or port 0 for any free one."
-    return f"Cannot listen on {address}: {explain(problem)}."
+        return AddressInUse(
+            f"{address} is in use: another server listens there. Choose another port, or port 0 for any free one."
+        )
+    return CannotServe(f"Cannot listen on {address}: {explain(problem)}.")

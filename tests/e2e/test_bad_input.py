@@ -466,6 +466,7 @@ def test_a_folder_that_is_served_there_already_is_said(folder: Path) -> None:
         says = f"is shared already, by your server at {serve.url}"
         check_refusal("serve", str(folder), "--listen", listen, code=WORLD, says=says)
         check_refusal("serve", "sub", "--listen", listen, code=WORLD, says="is in use")
+        check_refusal("serve", str(folder), "--tls-cert", "x.pem", code=WORLD, says="belong together")
     finally:
         serve.kill()
 
