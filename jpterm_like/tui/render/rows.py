@@ -462,9 +462,12 @@ class RowRenderer:
             style = self.palette.fold
             if (changed := self.unseen_changes.after(row)) is not None and row < changed <= fold.last:
                 text, style = f"{text}changed ", self.palette.fold + self.palette.trace
-            _, end = self.view.section_span(row, section)
-            x = self.view.x(row, section, end) - self.view.left + 1
+            x = self._text_end(row, section) + 1
             notes.setdefault(y, []).append(Note(max(0, min(x, self.view.width - len(text))), text, style))
+
+    def _text_end(self, row: int, section: int) -> int:
+        """Return the cell behind the text of a row of the screen, counted from the left edge of the view."""
+        return self.view.x(row, section, self.view.section_span(row, section)[1]) - self.view.left
 
     def _lay_remarks(self, rows: list[tuple[int, int]], notes: dict[int, list[Note]]) -> None:
         """Lay what is said of rows behind their ends, or over their last cells where there is no room."""
@@ -472,8 +475,7 @@ class RowRenderer:
             remark = self.remarks.get(row)
             if remark is None or self.view.sections(row).after(section) is not None:
                 continue
-            _, end = self.view.section_span(row, section)
-            x = self.view.x(row, section, end) - self.view.left + 2
+            x = self._text_end(row, section) + 2
             remark = f" {cut(remark, max(self.view.width // 3, self.view.width - x - 2))} "
             x = max(0, min(x, self.view.width - width_of(remark)))
             notes.setdefault(y, []).append(Note(x, remark, self.palette.remark))
@@ -578,11 +580,7 @@ class RowRenderer:
             )
 
         def text_end(line: int) -> int:
-            if line >= len(rows):
-                return 0
-            row, section = rows[line]
-            _, end = self.view.section_span(row, section)
-            return self.view.x(row, section, end) - self.view.left
+            return self._text_end(*rows[line]) if line < len(rows) else 0
 
         wishes = [(x + 1, y)] if x >= text_end(y) else []
         wishes.append((text_end(y) + 2, y))

@@ -163,11 +163,6 @@ class Cells:
         """Whether columns and cells are the same numbers."""
         return self._cuts is None
 
-    @property
-    def count(self) -> int:
-        """The number of clusters."""
-        return self.width if self._cuts is None else len(self._cuts) - 1
-
     def part(self, column: int) -> tuple[Cells, int]:
         """Return the part of the line that a column is in, which rows on the screen do not cross, and its first column: all of a line that
         is not long."""

@@ -165,9 +165,7 @@ class TextLayout:
         if place < len(line):
             kind = _kind(line[place])
             place = _skip(line, place, 1, lambda other: other == kind)
-        cells = self.cells(row)
-        floor = cells.floor(place)
-        return offset - column + (place if floor == place else cells.after(place))
+        return offset - column + self.cells(row).ceiling(place)
 
     def word_at(self, offset: int) -> tuple[int, int]:
         """Return start and end of the word, blanks or punctuation at an offset."""
@@ -180,8 +178,7 @@ class TextLayout:
         end = _skip(line, min(column, len(line) - 1), 1, lambda other: other == kind)
         base = offset - column
         cells = self.cells(row)
-        floor = cells.floor(end)
-        return base + cells.floor(start), base + (end if floor == end else cells.after(end))
+        return base + cells.floor(start), base + cells.ceiling(end)
 
     def row_span(self, row: int) -> tuple[int, int]:
         """Return the offsets of a whole row, including its newline."""

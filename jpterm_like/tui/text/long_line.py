@@ -182,10 +182,6 @@ class LongLine(Cells):
         """Whether that is known; a row is drawn alike if it is not."""
         return False
 
-    @property
-    def count(self) -> int:
-        return self.length
-
     def check(self) -> None:
         """Assert what must always hold."""
         # Pieces: they are the text, and none is empty.
