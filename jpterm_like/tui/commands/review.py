@@ -33,7 +33,7 @@ AT_ONCE_CHARACTERS: Final = 100_000
 """In a text of this length the items are found at once, which takes some ten milliseconds; in a longer one in a thread."""
 
 PAUSE_S: Final = 0.3
-"""The pause after which that begins: more may be arriving."""
+"""Delay before the items are looked for: more may be arriving."""
 
 FOLLOW_S: Final = 0.1
 """How soon the card shows what is written while the keyboard is in the text: a key there does not wait for it."""

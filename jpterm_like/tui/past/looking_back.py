@@ -27,10 +27,10 @@ SAID_CELLS: Final = 30
 """Cells of a text that a remark quotes."""
 
 HUNKS_MAX: Final = 5_000
-"""Most changes that are marked; of more, only the text as it was is shown."""
+"""Most changes that are marked; those behind them are shown without marks."""
 
 AT_ONCE_MAX: Final = 100_000
-"""Of a text with more changes than this, marks come when the keys rest: finding them takes a tenth of a second."""
+"""Most operations of a text in which changes are marked at once; with more, which takes a tenth of a second, when the keys rest."""
 
 FOUND_MAX: Final = 200
 """Most places in the list of what was found."""
@@ -42,7 +42,7 @@ FRAME_S: Final = 0.08
 """The shortest time between two pictures while it plays."""
 
 PAUSE_S: Final = 1.0
-"""To this a pause of the authors is cut while it plays, at the first speed."""
+"""How long a pause of the authors lasts while it plays at the first speed."""
 
 SPEED: Final = 3
 """The speed at the start."""
@@ -96,7 +96,7 @@ class LookingBack:
         self._hunks: list[Hunk] = []
         """What is marked, in order."""
         self._hunks_here = True
-        """Whether their offsets of the older text are those of the text that is shown, else those of the newer one."""
+        """Whether the text that is shown is the older of the two between which they are; otherwise it is the newer one."""
 
     @property
     def may_restore(self) -> bool:

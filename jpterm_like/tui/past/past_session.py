@@ -33,7 +33,7 @@ class PastSession:
     saved = True
     is_new = False
     apart = None
-    """What there is to review is reviewed in the present."""
+    """Reviews belong to the present."""
     people: tuple[Person, ...] = ()
     """Nobody is in the past."""
 

@@ -42,7 +42,7 @@ BEFORE_MAX: Final = 20
 """Characters shown before what matters in a text for which there is no room."""
 
 KEYS_MIN: Final = 2
-"""The last keys of a page, which are shown in any case."""
+"""How many keys at the end of a page are always shown."""
 
 OPEN, CLOSE = "[", "]"
 """Around what was changed in a text."""

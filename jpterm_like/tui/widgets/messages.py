@@ -1,8 +1,8 @@
 """Messages to the user, in rows above the status bar.
 
-They cover the text for a while, and never the status bar. Of what commands say only the newest is shown, and the last two of what was
-told from outside, so that one does not take the place of the other unread. Serious messages stay, several at a time: what has happened until it is dismissed, what lasts (a topic) until it ends, and why a command of mine failed until
-I have gone on to something else.
+They cover the text for a while, and never the status bar. Of the messages of commands only the newest is shown, and of the notices
+from outside the last two, so that none is replaced before it is read. Serious messages stay, several at a time: what has happened
+until it is dismissed, what lasts (a topic) until it ends, and why a command of mine failed until I have gone on to something else.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Messages:
         self._passing = ""
         self._until = 0.0
         self._notices: list[tuple[str, float]] = []
-        """What was told from outside, each with the time when it goes."""
+        """Notices from outside, each with the time when it leaves."""
         self._serious: list[str] = []
         self._topics: dict[str, str] = {}
         """Messages that end when something changes, by topic."""
@@ -69,7 +69,7 @@ class Messages:
             self._passing, self._until = sentence, now + TELL_S
 
     def notify(self, sentence: str, now: float) -> None:
-        """Show for a while what was told from outside. What a command says takes its place no more than the next notice does."""
+        """Show a notice from outside for a while. Neither the message of a command nor the next notice replaces it."""
         sentence = clean(sentence, SENTENCE_MAX)
         others = [it for it in self._notices if it[0] != sentence]
         self._notices = [*others, (sentence, now + TELL_S)][-NOTICES_MAX:]
