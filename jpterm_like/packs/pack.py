@@ -7,7 +7,7 @@
                count | the digests of the packs that this one was joined from, 8 each, in their order
     trailer    BLAKE2b-128 of everything before, 16 | bytes of the index, 4 | magic "kpj1"
 
-Fixed numbers are big-endian; the others are LEB128, as in `crdt.binary`. The index is at the end, so that one document is read by
+Fixed numbers are big-endian; the others are LEB128 (`reader`). The index is at the end, so that one document is read by
 two ranges of the file. It has no offsets: blocks follow each other, so an index cannot lie about overlaps.
 
 A pack knows neither operations nor text. Records are opaque, and joined bytes after bytes; the meaning of a kind is in `records`. A
@@ -25,8 +25,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from crdt.binary import Reader, write_number
-from crdt.errors import ForeignOp
 from jpterm_like.packs.names import (
     COLLECTION_BYTES,
     LANE_BYTES,
@@ -37,6 +35,7 @@ from jpterm_like.packs.names import (
     lane_name,
     name_of,
 )
+from jpterm_like.packs.reader import Malformed, Reader, write_number
 
 DOCUMENT_BYTES: Final = 16
 """Length of a document's id; see `records.document_id`."""
@@ -309,8 +308,8 @@ def read_index(tail: bytes, size_bytes: int) -> Index:
         raise MalformedPack("its index is not here whole")
     try:
         return _read_index(Reader(tail[len(tail) - (size_bytes - start) : -TRAILER_BYTES]), start)
-    except ForeignOp as problem:
-        raise MalformedPack(problem.reason) from None
+    except Malformed as problem:
+        raise MalformedPack(str(problem)) from None
 
 
 def inflate(data: bytes, block: Block) -> bytes:
@@ -343,8 +342,8 @@ def split_records(block: bytes) -> list[PackRecord]:
             records.append(PackRecord(kind, form, reader.sized()))
             if len(records) > RECORDS_MAX:
                 raise MalformedPack(f"more than {RECORDS_MAX:,} records")
-    except ForeignOp as problem:
-        raise MalformedPack(problem.reason) from None
+    except Malformed as problem:
+        raise MalformedPack(str(problem)) from None
     return records
 
 
