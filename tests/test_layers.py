@@ -43,7 +43,7 @@ ONLY_IN = {
     "rich": ("jpterm_like.tui", "jpterm_like.demo"),
     "wcwidth": ("jpterm_like.tui.text",),
     "platformdirs": ("jpterm_like.config",),
-    "urllib3": ("jpterm_like.places.webdav",),
+    "urllib3": ("jpterm_like.places.http_client",),
     "paramiko": ("jpterm_like.places.sftp",),
     "obstore": ("jpterm_like.places.s3",),
     "jpterm_like.storage.inspection": ("jpterm_like.storage",),

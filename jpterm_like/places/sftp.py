@@ -21,7 +21,7 @@ from paramiko.sftp import SFTPError
 from paramiko.sftp_client import SFTPClient
 from paramiko.ssh_exception import SSHException
 
-from jpterm_like.errors import escape_for_terminal
+from jpterm_like.errors import escape_for_terminal, explain
 from jpterm_like.places.base import (
     FILE_BYTES_MAX,
     SILENCE_S,
@@ -46,10 +46,12 @@ class SftpPlace:
         command: speaks SFTP on its standard input and output, as `ssh -s HOST sftp` does.
         folder: its path there.
         address: how people call the place.
+        asks: whether the program may ask on the terminal; ctrl+c then ends it, too.
     """
 
-    def __init__(self, command: Sequence[str], folder: str, address: str) -> None:
+    def __init__(self, command: Sequence[str], folder: str, address: str, *, asks: bool = False) -> None:
         self._command = list(command)
+        self._asks = asks
         self._folder = folder
         self.address = address
         self._line: _Line | None = None
@@ -123,7 +125,7 @@ class SftpPlace:
     def _ask(self, call: Callable[[Any], _Result]) -> _Result:
         try:
             if self._client is None:
-                self._line = _Line(self._command)
+                self._line = self._connect()
                 self._client = SFTPClient(self._line)  # type: ignore[arg-type, unused-ignore]  # what it uses of a channel
             return call(self._client)
         except PlaceError:
@@ -142,20 +144,32 @@ class SftpPlace:
             )
             raise error(f"{in_sentence(self)} cannot be used: {reason}.") from problem
 
+    def _connect(self) -> _Line:
+        try:
+            return _Line(self._command, asks=self._asks)
+        except OSError as problem:
+            raise Unreachable(
+                f"{in_sentence(self)} is not reached: {escape_for_terminal(self._command[0])} cannot be started: {explain(problem)}."
+            ) from problem
+
 
 class _Line:
     """A program's standard input and output, with the methods of a paramiko channel that the SFTP client calls."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], *, asks: bool) -> None:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the line
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            cwd="/",
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                cwd="/",
+                start_new_session=not asks,
+            )
+        except OSError:
+            self._errors.close()
+            raise
         assert self._process.stdin is not None and self._process.stdout is not None
         self._to, self._from = self._process.stdin, self._process.stdout
 

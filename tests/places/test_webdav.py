@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ pytest.importorskip("urllib3", reason="places on servers need urllib3")
 from jpterm_like.packs.names import lane_name
 from jpterm_like.places.base import Damaged, Gone, Place, PlaceError, Refused, Unreachable, list_all_files
 from jpterm_like.places.exchange import Memory, exchange
+from jpterm_like.places.logins import Login
 from jpterm_like.places.webdav import WebdavPlace
 from tests.places.conformance import ANN, BOB, NOTES, PackRecord, PlaceConformance, new_mirror, pack, payloads
 from tests.places.servers import WEBDAV, free_port
@@ -26,7 +28,7 @@ def closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     made: list[WebdavPlace] = []
     make = WebdavPlace.__init__
 
-    def noted(place: WebdavPlace, *arguments: str) -> None:
+    def noted(place: WebdavPlace, *arguments: Any) -> None:
         make(place, *arguments)
         made.append(place)
 
@@ -106,14 +108,31 @@ def test_a_server_that_is_not_there() -> None:
             call()
 
 
+class Known:
+    """Logins of a person who keeps one, and is asked for others."""
+
+    def __init__(self, *asked: str) -> None:
+        self.asked = list(asked)
+        self.kept: list[Login] = []
+
+    def find(self, server: str, user: str) -> Login | None:
+        return Login(user, "secret")
+
+    def ask(self, server: str, user: str) -> Login | None:
+        return Login(user, self.asked.pop(0)) if self.asked else None
+
+    def accepted(self, server: str, login: Login) -> None:
+        self.kept.append(login)
+
+
 def test_a_password_is_not_sent_in_the_clear() -> None:
     with pytest.raises(Refused, match="unencrypted"):
-        WebdavPlace("http://example.org/notes", "ann", "secret")
+        WebdavPlace("http://example.org/notes", "ann", Known())
     for url in ("http://ann:secret@localhost/", "ftp://localhost/", "http:///x", "http://localhost/?a=b"):
         with pytest.raises(ValueError):
             WebdavPlace(url)
-    place = WebdavPlace("http://127.0.0.1:9/notes", "ann", "secret")
-    assert "secret" not in place.address and "secret" not in repr(place)
+    place = WebdavPlace("http://127.0.0.1:9/notes", "ann", Known())
+    assert "secret" not in place.address and "secret" not in repr(Login("ann", "secret"))
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -161,7 +180,7 @@ def answers() -> Iterator[tuple[type[Answers], str]]:
 def test_what_answers_mean(answers: tuple[type[Answers], str], status: int, error: type[PlaceError]) -> None:
     handler, url = answers
     handler.status = status
-    place = WebdavPlace(url, "ann", "secret")
+    place = WebdavPlace(url, "ann", Known())
     for call in all_calls(place):
         with pytest.raises(error) as caught:
             call()
