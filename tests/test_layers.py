@@ -46,6 +46,7 @@ ONLY_IN = {
     "urllib3": ("jpterm_like.places.http_client",),
     "paramiko": ("jpterm_like.places.sftp",),
     "obstore": ("jpterm_like.places.s3",),
+    "fsspec": ("jpterm_like.places.other",),
     "jpterm_like.storage.inspection": ("jpterm_like.storage",),
     "jpterm_like.storage.folder": ("jpterm_like.stores", "jpterm_like.storage"),
     "jpterm_like.transports.websocket": ("jpterm_like.access", "jpterm_like.server.daemon"),

@@ -5,6 +5,7 @@
     s3://bucket/team                   a bucket of S3, or of what AWS_ENDPOINT_URL names
     sftp://ann@host:22/srv/team        a folder that the person's own ssh reaches; /~/team lies in the home there
     https://example.org/team           a folder of any web server, to read
+    ftp://box/team, gs://bucket/team   what else fsspec knows, where it is installed
 
 An address never has a password: it would be in the history of the shell, in lists of processes and in messages. Passwords come from
 `Logins`, which are given. A kind of place imports its library once such a place is opened.
@@ -21,7 +22,7 @@ from typing import Final, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 from jpterm_like.errors import JptermError, escape_for_terminal
-from jpterm_like.places.base import Place, is_this_machine
+from jpterm_like.places.base import Moved, Place, is_this_machine, nobody_counts
 from jpterm_like.places.local import LocalPlace
 from jpterm_like.places.logins import NO_LOGINS, Logins
 
@@ -34,6 +35,9 @@ SSH_OPTIONS: Final = (
 FORMS: Final = "a folder, webdavs://HOST/PATH, sftp://HOST/PATH, s3://BUCKET/PATH or https://HOST/PATH"
 """What can be written, for sentences."""
 
+_NO_PASSWORD: Final = (
+    "An address must have no password, because others can read it: leave it out, and you are asked for it."
+)
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _HOST: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\]", re.ASCII)
 _USER: Final = re.compile(r"[A-Za-z0-9_][\w.+@-]*", re.ASCII)
@@ -64,13 +68,16 @@ class Server(NamedTuple):
         return self.host.strip("[]")
 
 
-def open_place(written: str, logins: Logins = NO_LOGINS, *, asks: bool = False) -> Place:
+def open_place(
+    written: str, logins: Logins = NO_LOGINS, *, asks: bool = False, moved: Moved = nobody_counts
+) -> Place:
     """Open a place by its address. No request is made yet, and a folder need not be there.
 
     Args:
         written: as people write it; a relative folder is one of the current directory.
         logins: knows the passwords of servers.
         asks: whether ssh may ask on the terminal.
+        moved: is told the bytes of files as they come and go.
 
     Raises:
         BadPlaceAddress: it is no address of a place, or a library for it is missing.
@@ -78,25 +85,25 @@ def open_place(written: str, logins: Logins = NO_LOGINS, *, asks: bool = False) 
     """
     found = _SCHEME.match(written)
     if found is None:
-        return LocalPlace(_folder(written))
+        return LocalPlace(_folder(written), moved)
     scheme = found[1].lower()
     if scheme == "file":
-        return LocalPlace(_folder(unquote(urlsplit(written).path)))
+        return LocalPlace(_folder(unquote(urlsplit(written).path)), moved)
     if scheme in _OPENED_BY:
-        return _OPENED_BY[scheme](written, logins, asks)
+        return _OPENED_BY[scheme](written, _Help(logins, asks, moved))
     if scheme in ("ws", "wss", "ws+unix"):
         raise BadPlaceAddress(
             f"{scheme}:// is a server, where texts are opened and not carried to; a place is {FORMS}."
         )
     if scheme == "ssh":
         raise BadPlaceAddress("A folder that ssh reaches is written sftp://HOST/PATH.")
-    raise BadPlaceAddress(f"{scheme}:// is no place; a place is {FORMS}.")
+    return _open_other(written, moved)
 
 
 def is_address(written: str) -> bool:
     """Whether this has the form of the address of a place that is no folder of this machine."""
     found = _SCHEME.match(written)
-    return found is not None and found[1].lower() in _OPENED_BY
+    return found is not None and found[1].lower() not in ("file", "ssh", "ws", "wss", "ws+unix")
 
 
 def name_of(address: str) -> str:
@@ -125,9 +132,7 @@ def parse_server(written: str) -> Server:
     authority, slash, path = rest.partition("/")
     user, at, where = authority.rpartition("@")
     if ":" in user:
-        raise BadPlaceAddress(
-            "An address must have no password, because others can read it: leave it out, and you are asked for it."
-        )
+        raise BadPlaceAddress(_NO_PASSWORD)
     try:
         port = urlsplit(f"//{where}").port
         path = unquote(slash + path, errors="strict")
@@ -155,7 +160,15 @@ def _folder(written: str) -> Path:
         raise BadPlaceAddress(f"{escape_for_terminal(written)} is not a folder that can be.") from None
 
 
-def _open_webdav(written: str, logins: Logins, asks: bool) -> Place:
+class _Help(NamedTuple):
+    """What places need of others; see `open_place`."""
+
+    logins: Logins
+    asks: bool
+    moved: Moved
+
+
+def _open_webdav(written: str, help: _Help) -> Place:
     try:
         from jpterm_like.places.webdav import WebdavPlace
     except ModuleNotFoundError as missing:
@@ -165,10 +178,41 @@ def _open_webdav(written: str, logins: Logins, asks: bool) -> Place:
         raise BadPlaceAddress(
             f"webdav:// has no encryption and is for this machine alone: write webdavs://{server.host}."
         )
-    return WebdavPlace(_url(server, "https" if server.scheme == "webdavs" else "http"), server.user, logins)
+    return WebdavPlace(
+        _url(server, "https" if server.scheme == "webdavs" else "http"), server.user, help.logins, help.moved
+    )
 
 
-def _open_s3(written: str, logins: Logins, asks: bool) -> Place:
+def _open_http(written: str, help: _Help) -> Place:
+    try:
+        from jpterm_like.places.http import HttpPlace
+    except ModuleNotFoundError as missing:
+        raise _needs(missing, "webdav", written) from None
+    server = parse_server(written)
+    return HttpPlace(_url(server, server.scheme), server.user, help.logins, help.moved)
+
+
+def _open_other(written: str, moved: Moved) -> Place:
+    """Open what fsspec knows, where it is installed."""
+    scheme, _, rest = written.partition("://")
+    scheme = scheme.lower()
+    try:
+        from jpterm_like.places.other import NoSuchFileSystem, OtherPlace
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").split(".")[0] == "jpterm_like":
+            raise
+        raise BadPlaceAddress(
+            f"{scheme}:// is no place that is known here. A place is {FORMS}; more are known after: pip install 'jpterm-like[carriers]'."
+        ) from None
+    if ":" in re.split(r"[/?#]", rest)[0].rpartition("@")[0]:
+        raise BadPlaceAddress(_NO_PASSWORD)
+    try:
+        return OtherPlace(f"{scheme}://{rest}", moved)
+    except NoSuchFileSystem as problem:
+        raise BadPlaceAddress(f"{problem} A place is {FORMS}.") from None
+
+
+def _open_s3(written: str, help: _Help) -> Place:
     try:
         from jpterm_like.places.s3 import S3Place
     except ModuleNotFoundError as missing:
@@ -182,10 +226,10 @@ def _open_s3(written: str, logins: Logins, asks: bool) -> Place:
         raise BadPlaceAddress(
             f"{escape_for_terminal(written)} is not the address of a place: write s3://BUCKET/PATH."
         )
-    return S3Place(bucket, prefix, settings_of_user(os.environ, Path.home()))
+    return S3Place(bucket, prefix, settings_of_user(os.environ, Path.home()), help.moved)
 
 
-def _open_sftp(written: str, logins: Logins, asks: bool) -> Place:
+def _open_sftp(written: str, help: _Help) -> Place:
     try:
         from jpterm_like.places.sftp import SftpPlace
     except ModuleNotFoundError as missing:
@@ -193,7 +237,7 @@ def _open_sftp(written: str, logins: Logins, asks: bool) -> Place:
     server = parse_server(written)
     target = f"{server.user}@{server.bare_host}" if server.user else server.bare_host
     command = [*shlex.split(os.environ.get("JPTERM_LIKE_SSH", "ssh")), *SSH_OPTIONS]
-    command += [] if asks else ["-o", "BatchMode=yes"]
+    command += [] if help.asks else ["-o", "BatchMode=yes"]
     command += [] if server.port is None else ["-p", str(server.port)]
     # ssh takes the subsystem's name for the command, which stands behind the host
     command += ["-s", "--", target, "sftp"]
@@ -201,12 +245,14 @@ def _open_sftp(written: str, logins: Logins, asks: bool) -> Place:
     folder = "." if server.path == "/~" else folder or "."
     user = f"{server.user}@" if server.user else ""
     address = f"sftp://{user}{server.origin.removeprefix('sftp://')}{quote(server.path, safe='/~')}"
-    return SftpPlace(command, folder, address, asks=asks)
+    return SftpPlace(command, folder, address, asks=help.asks, moved=help.moved)
 
 
-_OPENED_BY: Final[dict[str, Callable[[str, Logins, bool], Place]]] = {
+_OPENED_BY: Final[dict[str, Callable[[str, _Help], Place]]] = {
     "webdav": _open_webdav,
     "webdavs": _open_webdav,
+    "http": _open_http,
+    "https": _open_http,
     "s3": _open_s3,
     "sftp": _open_sftp,
 }

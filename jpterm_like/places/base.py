@@ -9,6 +9,7 @@ The errors:
     └── PlaceError
         ├── Unreachable    try later: the network, the server, a disk that is not mounted
         ├── Refused        a person must do something: credentials, permissions, quota
+        │   └── ReadOnly   nothing can be written there
         ├── Gone           the file is not there (any more): list again
         └── Damaged        the place answered with something else than was asked for
 
@@ -19,7 +20,7 @@ The functions below are the six calls by which a collection is read and written,
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final, NamedTuple, Protocol
 
 from jpterm_like.errors import JptermError, escape_for_terminal
@@ -55,6 +56,14 @@ SILENCE_S: Final = 60.0
 """Longest wait for the next bytes of a server."""
 
 
+Moved = Callable[[int], None]
+"""Is told how many more bytes of files came or went; fewer than 0 if some of them go again."""
+
+
+def nobody_counts(count: int) -> None:
+    """What a place tells of its bytes when nobody looks."""
+
+
 class PlaceError(JptermError):
     """A place could not do what it was asked for."""
 
@@ -65,6 +74,13 @@ class Unreachable(PlaceError):
 
 class Refused(PlaceError):
     """The place answers that this is not allowed, or has no room. Trying again changes nothing."""
+
+
+class ReadOnly(Refused):
+    """Nothing can ever be written at a place of this kind."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(f"{in_sentence(place)} can only be read.")
 
 
 class Gone(PlaceError):

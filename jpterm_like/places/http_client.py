@@ -5,6 +5,7 @@ Redirections are not followed: they could lead a password, or what is written, e
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final, NoReturn
@@ -14,11 +15,28 @@ import urllib3
 from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
 
 from jpterm_like.errors import escape_for_terminal
-from jpterm_like.places.base import CONNECT_S, SILENCE_S, PlaceError, Refused, Unreachable, is_this_machine
+from jpterm_like.places.base import (
+    CONNECT_S,
+    FILE_BYTES_MAX,
+    SILENCE_S,
+    Damaged,
+    Gone,
+    Moved,
+    PlaceError,
+    Refused,
+    Unreachable,
+    check_file_name,
+    check_read,
+    is_this_machine,
+    nobody_counts,
+)
 from jpterm_like.places.logins import NO_LOGINS, Login, Logins
 
 MISSING: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 """Answers that say that nothing is there."""
+
+PART_BYTES: Final = 1 << 16
+"""So much of an answer is read at a time: on a slow line, people see that something comes."""
 
 TRIES_MAX: Final = 3
 """How often a person is asked for a password that is right."""
@@ -42,12 +60,20 @@ class HttpClient:
         address: how people call the place.
         user: the name for the server, if the address has one.
         logins: knows the password.
+        moved: is told the bytes of files as they come and go.
 
     Raises:
         Refused: a password is known, and would be sent in the clear.
     """
 
-    def __init__(self, url: str, address: str, user: str = "", logins: Logins = NO_LOGINS) -> None:
+    def __init__(
+        self,
+        url: str,
+        address: str,
+        user: str = "",
+        logins: Logins = NO_LOGINS,
+        moved: Moved = nobody_counts,
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
             raise ValueError("not the address of a folder on a web server")
@@ -57,6 +83,7 @@ class HttpClient:
         self._server = f"{parts.scheme}://{parts.netloc}"
         self._user = user
         self._logins = logins
+        self._moved = moved
         self._is_private = parts.scheme == "https" or is_this_machine(parts.hostname)
         self._headers = {"Accept-Encoding": "identity", "User-Agent": "jpterm-like"}
         if (login := logins.find(self._server, user)) is not None:
@@ -97,6 +124,35 @@ class HttpClient:
                 self._logins.accepted(self._server, login)
         return status, data
 
+    def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
+        """Read a file; see `Place.read`."""
+        check_file_name(name)
+        is_part = start > 0 or end is not None
+        headers = {"Range": f"bytes={start}-{'' if end is None else end - 1}"} if is_part else {}
+        status, data = self.ask("GET", name, FILE_BYTES_MAX, headers=headers)
+        if status in MISSING:
+            raise Gone(f"{escape_for_terminal(name)} is not there.")
+        if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise Damaged(f"{escape_for_terminal(name)} is shorter than it should be.")
+        if status == HTTPStatus.OK and is_part:  # a server that knows no ranges
+            data = data[start:end]
+        elif status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+            self.fail(status)
+        return check_read(name, data, start, end)
+
+    def length(self, name: str) -> int | None:
+        """Return the length of a file in bytes, None if the server does not say."""
+        check_file_name(name)
+        try:
+            response = self._pool.request(
+                "HEAD", self.url + quote(name), headers=self._headers, redirect=False, preload_content=False
+            )
+            response.release_conn()
+        except (HTTPError, OSError) as problem:
+            raise self._no_answer(problem) from problem
+        length = response.headers.get("Content-Length", "")
+        return int(length) if response.status == HTTPStatus.OK and length.isdecimal() else None
+
     def _use(self, login: Login) -> None:
         if not self._is_private:
             raise Refused(
@@ -107,21 +163,25 @@ class HttpClient:
     def _ask_once(
         self, method: str, name: str, bytes_max: int, body: bytes | None, headers: Mapping[str, str]
     ) -> tuple[int, bytes]:
+        length = {} if body is None else {"Content-Length": str(len(body))}
+        moved = self._moved if method in ("GET", "PUT") and name else nobody_counts
         try:
             response = self._pool.request(
                 method,
                 self.url + quote(name),
-                body=body,
-                headers={**self._headers, **headers},
+                body=None if body is None else _Body(body, moved),
+                headers={**self._headers, **headers, **length},
                 preload_content=False,
                 redirect=False,
             )
             try:
                 parts: list[bytes] = []
                 rest = bytes_max + 1
-                while rest > 0 and (part := response.read(min(rest, 1 << 20))):
+                while rest > 0 and (part := response.read(min(rest, PART_BYTES))):
                     parts.append(part)
                     rest -= len(part)
+                    if method == "GET":
+                        moved(len(part))
                 status: int = response.status
                 if rest <= 0:
                     response.close()
@@ -129,14 +189,14 @@ class HttpClient:
             finally:
                 response.release_conn()
         except (HTTPError, OSError) as problem:
-            where = f"The place {escape_for_terminal(self.address)}"
-            if isinstance(problem, SSLError) or (
-                isinstance(problem, MaxRetryError) and isinstance(problem.reason, SSLError)
-            ):
-                raise Refused(
-                    f"{where} is not asked, because its certificate is not one that is trusted here."
-                ) from problem
-            raise Unreachable(f"{where} does not answer.") from problem
+            raise self._no_answer(problem) from problem
+
+    def _no_answer(self, problem: Exception) -> PlaceError:
+        where = f"The place {escape_for_terminal(self.address)}"
+        reason = problem.reason if isinstance(problem, MaxRetryError) else problem
+        if isinstance(reason, SSLError):
+            return Refused(f"{where} is not asked, because its certificate is not one that is trusted here.")
+        return Unreachable(f"{where} does not answer.")
 
     def fail(self, status: int) -> NoReturn:
         """Raise the error that a status means."""
@@ -152,3 +212,22 @@ class HttpClient:
         else:
             reason = f"it answers with {status}"
         raise error(f"The place {escape_for_terminal(self.address)} cannot be used: {reason}.")
+
+
+class _Body(io.BytesIO):
+    """What is sent, and who is told how much of it went. Sent again from its beginning, it counts anew."""
+
+    def __init__(self, data: bytes, moved: Moved) -> None:
+        super().__init__(data)
+        self._moved = moved
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        part = super().read(size)
+        self._moved(len(part))
+        return part
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        before = self.tell()
+        after = super().seek(offset, whence)
+        self._moved(after - before)
+        return after

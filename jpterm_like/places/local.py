@@ -15,13 +15,16 @@ from jpterm_like.places.base import (
     FILE_BYTES_MAX,
     Damaged,
     Gone,
+    Moved,
     Refused,
     Unreachable,
     check_file_name,
     check_read,
     is_file_name,
+    nobody_counts,
 )
 
+PART_BYTES: Final = 1 << 20
 _REFUSALS: Final = frozenset(
     (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 )
@@ -33,8 +36,9 @@ class LocalPlace:
     The file that is written beside begins with a dot and ends with `.tmp`: clients of clouds leave such files alone.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, moved: Moved = nobody_counts) -> None:
         self._folder = folder
+        self._moved = moved
 
     @property
     def address(self) -> str:
@@ -62,7 +66,7 @@ class LocalPlace:
                     raise Damaged(f"{escape_for_terminal(name)} is not a file.")
                 os.lseek(fd, start, os.SEEK_SET)
                 most = FILE_BYTES_MAX + 1 if end is None else end - start
-                return check_read(name, _read_up_to(fd, most), start, end)
+                return check_read(name, self._read_up_to(fd, most), start, end)
             finally:
                 os.close(fd)
         except FileNotFoundError:
@@ -79,7 +83,9 @@ class LocalPlace:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             fd = os.open(beside, flags, 0o666)
             try:
-                disk.write_all(fd, data)
+                for at in range(0, len(data), PART_BYTES):
+                    disk.write_all(fd, data[at : at + PART_BYTES])
+                    self._moved(len(data[at : at + PART_BYTES]))
                 disk.flush(fd)
             finally:
                 os.close(fd)
@@ -99,15 +105,15 @@ class LocalPlace:
         except OSError as problem:
             self._fail(problem)
 
+    def _read_up_to(self, fd: int, size_bytes: int) -> bytes:
+        """Read so many bytes, fewer if the file ends before."""
+        parts: list[bytes] = []
+        while size_bytes > 0 and (part := os.read(fd, min(size_bytes, PART_BYTES))):
+            parts.append(part)
+            size_bytes -= len(part)
+            self._moved(len(part))
+        return b"".join(parts)
+
     def _fail(self, problem: OSError) -> NoReturn:
         sentence = f"The folder {escape_for_terminal(self.address)} cannot be used: {explain(problem)}."
         raise (Refused if problem.errno in _REFUSALS else Unreachable)(sentence) from problem
-
-
-def _read_up_to(fd: int, size_bytes: int) -> bytes:
-    """Read so many bytes, fewer if the file ends before."""
-    parts: list[bytes] = []
-    while size_bytes > 0 and (part := os.read(fd, min(size_bytes, 1 << 20))):
-        parts.append(part)
-        size_bytes -= len(part)
-    return b"".join(parts)

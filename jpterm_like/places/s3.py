@@ -21,6 +21,7 @@ from jpterm_like.places.base import (
     SILENCE_S,
     Damaged,
     Gone,
+    Moved,
     Refused,
     Unreachable,
     check_file_name,
@@ -28,6 +29,7 @@ from jpterm_like.places.base import (
     in_sentence,
     is_file_name,
     is_this_machine,
+    nobody_counts,
 )
 
 _Result = TypeVar("_Result")
@@ -40,9 +42,17 @@ class S3Place:
         bucket: its name.
         prefix: the folder in it; empty for all of it.
         settings: region, endpoint, access_key_id, secret_access_key, session_token, as obstore names them.
+        moved: is told the bytes of files, each time that a file came or went.
     """
 
-    def __init__(self, bucket: str, prefix: str = "", settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str = "",
+        settings: Mapping[str, str] | None = None,
+        moved: Moved = nobody_counts,
+    ) -> None:
+        self._moved = moved
         self.address = f"s3://{bucket}/{prefix}".rstrip("/") + "/"
         endpoint = urlsplit((settings or {}).get("endpoint", ""))
         # Only a server of this machine is asked without TLS.
@@ -71,11 +81,14 @@ class S3Place:
                 self._ask(lambda: obstore.head(self._store, name))["size"] if end is None else end
             )
             data = bytes(self._ask(lambda: obstore.get_range(self._store, name, start=start, end=size_bytes)))
+            self._moved(len(data))
             return check_read(name, data, start, end)
         answer = self._ask(lambda: obstore.get(self._store, name))
         if answer.meta["size"] > FILE_BYTES_MAX:
             raise Damaged(f"{escape_for_terminal(name)} is longer than it should be.")
-        return check_read(name, bytes(self._ask(answer.bytes)), start, end)
+        data = bytes(self._ask(answer.bytes))
+        self._moved(len(data))
+        return check_read(name, data, start, end)
 
     def write(self, name: str, data: bytes) -> None:
         check_file_name(name)
@@ -83,6 +96,7 @@ class S3Place:
             self._ask(lambda: obstore.put(self._store, name, data, use_multipart=False))
         except Gone:
             raise Unreachable(f"The bucket of {escape_for_terminal(self.address)} is not there.") from None
+        self._moved(len(data))
 
     def remove(self, name: str) -> None:
         check_file_name(name)

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Final, TypeVar
 
 from paramiko.sftp import SFTPError
 from paramiko.sftp_client import SFTPClient
@@ -27,6 +27,7 @@ from jpterm_like.places.base import (
     SILENCE_S,
     Damaged,
     Gone,
+    Moved,
     PlaceError,
     Refused,
     Unreachable,
@@ -34,9 +35,13 @@ from jpterm_like.places.base import (
     check_read,
     in_sentence,
     is_file_name,
+    nobody_counts,
 )
 
 _Result = TypeVar("_Result")
+
+PART_BYTES: Final = 32 << 10
+"""So much is in one message of SFTP."""
 
 
 class SftpPlace:
@@ -47,11 +52,21 @@ class SftpPlace:
         folder: its path there.
         address: how people call the place.
         asks: whether the program may ask on the terminal; ctrl+c then ends it, too.
+        moved: is told the bytes of files as they come and go.
     """
 
-    def __init__(self, command: Sequence[str], folder: str, address: str, *, asks: bool = False) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: str,
+        address: str,
+        *,
+        asks: bool = False,
+        moved: Moved = nobody_counts,
+    ) -> None:
         self._command = list(command)
         self._asks = asks
+        self._moved = moved
         self._folder = folder
         self.address = address
         self._line: _Line | None = None
@@ -77,7 +92,12 @@ class SftpPlace:
                 if not stat.S_ISREG(file.stat().st_mode) or (end is not None and end > size_bytes):
                     raise Damaged(f"{escape_for_terminal(name)} is shorter than it should be.")
                 last = min(size_bytes, start + FILE_BYTES_MAX + 1) if end is None else end
-                return b"".join(file.readv([(start, last - start)])) if last > start else b""
+                parts: list[bytes] = []
+                wanted = [(at, min(PART_BYTES, last - at)) for at in range(start, last, PART_BYTES)]
+                for part in file.readv(wanted):
+                    parts.append(part)
+                    self._moved(len(part))
+                return b"".join(parts)
 
         return check_read(name, self._ask(call), start, end)
 
@@ -90,7 +110,9 @@ class SftpPlace:
                 client.remove(beside)
             with client.open(beside, "wbx") as file:
                 file.set_pipelined(True)
-                file.write(data)
+                for at in range(0, len(data), PART_BYTES):
+                    file.write(data[at : at + PART_BYTES])
+                    self._moved(len(data[at : at + PART_BYTES]))
             if client.stat(beside).st_size != len(data):
                 raise Unreachable(f"{in_sentence(self)} did not take all of a file.")
             try:

@@ -13,16 +13,14 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
 
-from jpterm_like.errors import escape_for_terminal
 from jpterm_like.places.base import (
-    FILE_BYTES_MAX,
     Damaged,
-    Gone,
+    Moved,
     Unreachable,
     check_file_name,
-    check_read,
     in_sentence,
     is_file_name,
+    nobody_counts,
 )
 from jpterm_like.places.http_client import MISSING, HttpClient
 from jpterm_like.places.logins import NO_LOGINS, Logins
@@ -43,14 +41,17 @@ class WebdavPlace:
         url: of the folder; `http` or `https`, without credentials.
         user: the name for the server, if the address has one.
         logins: knows the password, which is only sent through TLS, or to this machine.
+        moved: is told the bytes of files as they come and go.
 
     Raises:
         Refused: a password is known, and would be sent in the clear.
     """
 
-    def __init__(self, url: str, user: str = "", logins: Logins = NO_LOGINS) -> None:
+    def __init__(
+        self, url: str, user: str = "", logins: Logins = NO_LOGINS, moved: Moved = nobody_counts
+    ) -> None:
         self.address = "webdav" + url.removeprefix("http").rstrip("/") + "/"
-        self._client = HttpClient(url, self.address, user, logins)
+        self._client = HttpClient(url, self.address, user, logins, moved)
         self._path = self._client.path
 
     def close(self) -> None:
@@ -90,19 +91,7 @@ class WebdavPlace:
                 yield name, int(size_bytes)
 
     def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
-        check_file_name(name)
-        is_part = start > 0 or end is not None
-        headers = {"Range": f"bytes={start}-{'' if end is None else end - 1}"} if is_part else {}
-        status, data = self._client.ask("GET", name, FILE_BYTES_MAX, headers=headers)
-        if status in MISSING:
-            raise Gone(f"{escape_for_terminal(name)} is not there.")
-        if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            raise Damaged(f"{escape_for_terminal(name)} is shorter than it should be.")
-        if status == HTTPStatus.OK and is_part:  # a server that knows no ranges
-            data = data[start:end]
-        elif status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
-            self._client.fail(status)
-        return check_read(name, data, start, end)
+        return self._client.read(name, start, end)
 
     def write(self, name: str, data: bytes) -> None:
         check_file_name(name)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -139,3 +140,70 @@ def wsgidav(folder: Path, port: int) -> Iterator[str]:
 
 
 WEBDAV = {"apache": apache, "nginx": nginx, "lighttpd": lighttpd, "rclone": rclone, "wsgidav": wsgidav}
+
+
+@contextmanager
+def plain_nginx(folder: Path, port: int, form: str = "json") -> Iterator[str]:
+    """nginx without WebDAV, which lists `folder`/web as HTML or JSON."""
+    if not Path("/usr/sbin/nginx").exists():
+        pytest.skip("nginx is not installed (nginx-light)")
+    for name in ("web", "body"):
+        (folder / name).mkdir()
+        (folder / name).chmod(0o777)
+    temporary = "".join(
+        f"{kind}_temp_path {folder}/body;\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(
+        f"daemon off;\npid {folder}/pid;\nerror_log {folder}/log;\nuser nobody nogroup;\nevents {{}}\n"
+        f"http {{\naccess_log off;\n{temporary}server {{ listen 127.0.0.1:{port}; root {folder}/web;\n"
+        f"location / {{ autoindex on; autoindex_format {form}; }} }} }}\n"
+    )
+    with running(["/usr/sbin/nginx", "-c", str(folder / "nginx.conf")], port, folder):
+        yield f"http://127.0.0.1:{port}/"
+
+
+@contextmanager
+def plain_apache(folder: Path, port: int) -> Iterator[str]:
+    """Apache without WebDAV, with its usual index: names are cut, and lengths are rounded."""
+    if not (APACHE_MODULES / "mod_autoindex.so").exists():
+        pytest.skip("Apache is not installed (apache2-bin)")
+    (folder / "web").mkdir()
+    for each in (folder, folder / "web"):
+        each.chmod(0o777)
+    modules = ["mpm_event", "authz_core", "autoindex", "mime"]
+    (folder / "apache.conf").write_text(
+        "".join(f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so\n" for name in modules)
+        + f"ServerName localhost\nListen 127.0.0.1:{port}\nPidFile {folder}/pid\nErrorLog {folder}/log\n"
+        f"DocumentRoot {folder}/web\nUser nobody\nGroup nogroup\nTypesConfig /dev/null\n"
+        f"DefaultRuntimeDir {folder}\nStartServers 1\n"
+        f"<Directory {folder}/web>\nOptions Indexes\nIndexOptions FancyIndexing\nRequire all granted\n</Directory>\n"
+    )
+    with running(["/usr/sbin/apache2", "-f", str(folder / "apache.conf"), "-DFOREGROUND"], port, folder):
+        yield f"http://127.0.0.1:{port}/"
+
+
+@contextmanager
+def plain_python(folder: Path, port: int) -> Iterator[str]:
+    """Python's own server, which knows no ranges."""
+    (folder / "web").mkdir()
+    command = [sys.executable, "-m", "http.server", "-b", "127.0.0.1", "-d", str(folder / "web"), str(port)]
+    with running(command, port, folder):
+        yield f"http://127.0.0.1:{port}/"
+
+
+PLAIN = {
+    "nginx json": plain_nginx,
+    "nginx html": partial(plain_nginx, form="html"),
+    "apache": plain_apache,
+    "python": plain_python,
+}
+
+
+@contextmanager
+def ftp(folder: Path, port: int) -> Iterator[str]:
+    if find_spec("pyftpdlib") is None:
+        pytest.skip("pyftpdlib is not installed (pip install pyftpdlib)")
+    (folder / "web").mkdir()
+    command = [sys.executable, "-m", "pyftpdlib", "-i", "127.0.0.1", "-p", str(port), "-w"]
+    with running([*command, "-d", str(folder / "web")], port, folder):
+        yield f"ftp://127.0.0.1:{port}/"
