@@ -90,7 +90,7 @@ def _token_arguments(parser: ArgumentParser) -> None:
         "action",
         choices=["new", "list", "revoke", "add", "forget"],
         help="on the serving side: make a token, list the tokens, or revoke one and end its connections; on the connecting side: "
-        "keep a server's token (asked for, or read from standard input), or forget it",
+        "keep a server's token, or your NAME:PASSWORD for a place such as webdavs://HOST (asked for, or read from standard input), or forget it",
     )
     parser.add_argument("what", metavar="ID|URL", nargs="?", help="which token to revoke, or which server")
     parser.add_argument(

@@ -10,9 +10,12 @@ from typing import Final
 
 from jpterm_like.access.addresses import parse_server_address
 from jpterm_like.access.permissions import Role
+from jpterm_like.access.place_logins import ask_on_terminal, forget_login, keep_login
 from jpterm_like.access.tokens import Keyring, TokenBook
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError, escape_for_terminal
+from jpterm_like.places.address import is_address, login_server
+from jpterm_like.places.logins import Login
 
 
 def make(role: Role, *, pad: str, folder: Path | None, lasts_s: float | None) -> None:
@@ -58,7 +61,10 @@ def revoke(id: str) -> None:
 
 
 def add(address: str) -> None:
-    """Keep a token for a server: ask for it on the terminal, or read it from standard input."""
+    """Keep a token for a server, or a name and a password for a place: ask on the terminal, or read standard input."""
+    if is_address(address):
+        _add_login(login_server(address))
+        return
     origin = origin_of(address)
     if sys.stdin.isatty():
         line = getpass.getpass(f"Token for {escape_for_terminal(origin)}: ")
@@ -69,8 +75,22 @@ def add(address: str) -> None:
     Keyring(Paths.of_user().keyring_file).keep(origin, line.strip())
 
 
+def _add_login(server: str) -> None:
+    if sys.stdin.isatty():
+        login = ask_on_terminal(server, "")
+    else:
+        user, _, password = sys.stdin.readline(1000).strip().partition(":")
+        login = Login(user, password) if user and password else None
+    if login is None:
+        raise JptermError("No NAME:PASSWORD came, and none is kept.")
+    keep_login(Keyring(Paths.of_user().keyring_file), server, login)
+
+
 def forget(address: str) -> None:
-    """Forget the token for a server."""
+    """Forget the token for a server, or the password for a place."""
+    if is_address(address):
+        forget_login(Keyring(Paths.of_user().keyring_file), login_server(address))
+        return
     Keyring(Paths.of_user().keyring_file).forget(origin_of(address))
 
 

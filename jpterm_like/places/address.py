@@ -106,6 +106,20 @@ def is_address(written: str) -> bool:
     return found is not None and found[1].lower() not in ("file", "ssh", "ws", "wss", "ws+unix")
 
 
+def login_server(written: str) -> str:
+    """Return the server for which a name and a password are kept, as `Logins` are asked for it.
+
+    Raises:
+        BadPlaceAddress: it is no address of a web server.
+    """
+    server = parse_server(written)
+    if server.scheme not in ("webdav", "webdavs", "http", "https"):
+        raise BadPlaceAddress(
+            "A password is kept for webdavs:// and https:// alone; ssh and buckets have their own keys."
+        )
+    return _url(server._replace(path=""), "https" if server.scheme in ("webdavs", "https") else "http")
+
+
 def name_of(address: str) -> str:
     """Return the short name of a place for a status bar: the last part of a folder, the machine, the bucket. Never a password.
 

@@ -249,3 +249,41 @@ def test_a_server_without_ranges_is_read_all_the_same(answers: tuple[type[Answer
     assert (place.read("a", 2, 5), place.read("a")) == (b"234", b"0123456789")
     with pytest.raises(Damaged):
         place.read("a", 5, 11)
+
+
+class Locked(Answers):
+    """A server that wants a password."""
+
+    right = "Basic YW5uOmdvb2Q="  # ann:good
+
+    def answer(self) -> None:
+        self.status = 207 if self.headers.get("Authorization") == self.right else 401
+        self.body = listing() if self.status == 207 else b""
+        super().answer()
+
+    do_PROPFIND = answer
+
+
+@pytest.mark.parametrize(
+    ("answered", "is_in"), [(["good"], True), (["bad", "good"], True), (["bad"] * 9, False), ([], False)]
+)
+def test_a_person_is_asked_when_what_is_kept_is_refused(answered: list[str], is_in: bool) -> None:
+    """And what the server took is kept, and nothing else."""
+    Locked.asked = []
+    server = HTTPServer(("127.0.0.1", 0), Locked)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        logins = Known(*answered)
+        place = WebdavPlace(f"http://127.0.0.1:{server.server_port}/a%20b/", "ann", logins)
+        if is_in:
+            assert place.list() == {} and place.list() == {}
+        else:
+            with pytest.raises(Refused, match="name and a password"):
+                place.list()
+        assert logins.kept == ([Login("ann", "good")] if is_in else [])
+        assert len(Locked.asked) == (len(answered) + 2 if is_in else min(len(answered), 3) + 1)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
