@@ -38,17 +38,24 @@ def _forget(options: Namespace) -> int:
 
 def _verify_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "folder", metavar="DIR", type=Path, nargs="?", help="a served folder; default: your own stores"
+        "folder", metavar="DIR|PLACE", nargs="?", help="a served folder, or a place; default: your own stores"
     )
 
 
 def _verify(options: Namespace) -> int:
+    from jpterm_like.cli import place_commands
+
+    if options.folder and place_commands.is_place(options.folder):
+        return place_commands.verify(options.folder)
+
     from jpterm_like.cli.verify import verify_folder, verify_user
     from jpterm_like.config import Paths
 
     count = damaged = 0
     folder = options.folder
-    for name, summary, damage, newer in verify_folder(folder) if folder else verify_user(Paths.of_user()):
+    for name, summary, damage, newer in (
+        verify_folder(Path(folder)) if folder else verify_user(Paths.of_user())
+    ):
         count += 1
         damaged += bool(damage)
         word = "damaged" if damage else "newer" if newer else "whole"
@@ -60,6 +67,11 @@ def _verify(options: Namespace) -> int:
 
 
 def _doctor(options: Namespace) -> int:
+    from jpterm_like.cli import place_commands
+
+    if place_commands.is_place(options.address):
+        return place_commands.doctor(options.address)
+
     from jpterm_like.cli.doctor import examine
 
     is_whole = True
@@ -72,20 +84,21 @@ def _doctor(options: Namespace) -> int:
 COMMANDS: Final = (
     Command(
         "verify",
-        "[DIR]",
+        "[DIR|PLACE]",
         "check every stored byte",
-        "Read every stored byte again and say for each document whether it is whole. Changes nothing, and can be used while "
-        "a server runs. Exit code 0: everything is whole; 1: something is damaged.",
+        "Read every stored byte again and say for each document whether it is whole; of a place, read every file and say which are damaged. "
+        "Changes nothing, and can be used while a server runs. Exit code 0: everything is whole; 1: something is damaged.",
         _verify_arguments,
         _verify,
     ),
     Command(
         "doctor",
-        "FILE|URL",
-        "check that server, disk and journals agree",
+        "FILE|URL|PLACE",
+        "check that server, disk and journals agree, or try a place",
         "Compare what the server, its disk, the plain file and your own journals have of a file, and say what is missing "
-        "where. Changes nothing. Exit code 0: everything is everywhere; 1: something is missing.",
-        add_address,
+        "where. Changes nothing. Exit code 0: everything is everywhere; 1: something is missing. Of a place, such as webdavs://HOST/PATH: try "
+        "what it must do to carry documents, with files that are removed at the end. Exit code 0: it is good enough.",
+        lambda parser: add_address(parser, "FILE|URL|PLACE"),
         _doctor,
     ),
     Command(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Final, NoReturn
 from urllib.parse import quote, urlsplit
@@ -153,6 +154,17 @@ class HttpClient:
         length = response.headers.get("Content-Length", "")
         return int(length) if response.status == HTTPStatus.OK and length.isdecimal() else None
 
+    def send_in_part(self, name: str, data: bytes, sent_bytes: int) -> None:
+        """Begin a PUT, and end its connection after so many bytes of the file."""
+        check_file_name(name)
+        body = _CutBody(data[:sent_bytes])
+        headers = {**self._headers, "Content-Length": str(len(data))}
+        with suppress(HTTPError, OSError, _Cut):
+            self._pool.request(
+                "PUT", self.url + quote(name), body=body, headers=headers, redirect=False, retries=False
+            )
+        self._pool.clear()
+
     def _use(self, login: Login) -> None:
         if not self._is_private:
             raise Refused(
@@ -231,3 +243,16 @@ class _Body(io.BytesIO):
         after = super().seek(offset, whence)
         self._moved(after - before)
         return after
+
+
+class _Cut(Exception):
+    """An upload is to end here."""
+
+
+class _CutBody(io.BytesIO):
+    """What is sent until the connection is ended on purpose."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if part := super().read(size):
+            return part
+        raise _Cut

@@ -106,3 +106,13 @@ class WebdavPlace:
         status, _ = self._client.ask("DELETE", name)
         if status not in (HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.NO_CONTENT, *MISSING):
             self._client.fail(status)
+
+    def write_in_part(self, name: str, data: bytes, sent_bytes: int) -> None:
+        """See `trial.Cuttable`."""
+        self._client.send_in_part(name, data, sent_bytes)
+
+    def write_if_new(self, name: str, data: bytes) -> bool:
+        """See `trial.Cuttable`."""
+        check_file_name(name)
+        status, _ = self._client.ask("PUT", name, body=data, headers={"If-None-Match": "*"})
+        return 200 <= status < 300

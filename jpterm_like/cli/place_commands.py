@@ -1,0 +1,64 @@
+"""What `doctor` and `verify` do with a place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jpterm_like.access.place_logins import KeptLogins, ask_on_terminal
+from jpterm_like.cli.progress import Progress, size
+from jpterm_like.errors import escape_for_terminal
+from jpterm_like.packs.names import parse_marker
+from jpterm_like.places.address import is_address, open_place
+from jpterm_like.places.base import Moved, Place, in_sentence, nobody_counts
+from jpterm_like.places.trial import try_place
+from jpterm_like.places.verification import verify_place
+
+
+def is_place(written: str) -> bool:
+    """Whether an argument is a place, and no file, server or folder of texts: an address, or a folder with the file of a place."""
+    if is_address(written) or written.startswith("file://"):
+        return True
+    try:
+        return any(parse_marker(entry.name) for entry in Path(written).expanduser().iterdir())
+    except (OSError, RuntimeError):
+        return False
+
+
+def open_for_person(written: str, moved: Moved = nobody_counts) -> Place:
+    """Open a place for the person at the terminal, who is asked for a password where one is wanted. Raises JptermError."""
+    return open_place(written, KeptLogins.of_user(ask_on_terminal), asks=True, moved=moved)
+
+
+def doctor(written: str) -> int:
+    """Try at a place what it must do; print what is found, and whether it is good enough. Return the exit code."""
+    place = open_for_person(written)
+    is_good = True
+    for finding in try_place(place):
+        is_good &= finding.is_good
+        print(f"{'good' if finding.is_good else 'bad '}  {escape_for_terminal(finding.sentence)}", flush=True)
+    print(
+        f"{in_sentence(place)} is good enough: documents can be carried by it."
+        if is_good
+        else f"{in_sentence(place)} is not good enough to carry documents."
+    )
+    return 0 if is_good else 1
+
+
+def verify(written: str) -> int:
+    """Read every byte of a place; print what is damaged. Return the exit code."""
+    progress = Progress()
+    place = open_for_person(written, progress.moved)
+    count = damaged = size_bytes = 0
+    progress.say(f"Asking {place.address} what is there")
+    try:
+        for verdict in verify_place(place, progress.expect):
+            count += 1
+            damaged += bool(verdict.damage)
+            size_bytes += verdict.size_bytes
+            if verdict.damage:
+                progress.end()
+                print(f"damaged  {escape_for_terminal(verdict.name)}: {escape_for_terminal(verdict.damage)}")
+    finally:
+        progress.end()
+    print(f"{count:,} {'file' if count == 1 else 'files'}, {size(size_bytes)}, {damaged:,} damaged.")
+    return 1 if damaged else 0
