@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Self
 
 from crdt import history, snapshot
 from crdt.anchor import DOCUMENT_END, DOCUMENT_START, Anchor
@@ -28,8 +28,8 @@ from crdt.remote import RemoteChanges
 from crdt.revert import (
     Difference,
     Operations,
+    differences_between,
     find_differences,
-    find_differences_from,
     keep_within,
     work_of,
 )
@@ -41,6 +41,7 @@ from crdt.sites import Sites
 from crdt.undo import Undo
 from crdt.validate import Validator
 from crdt.version import Version
+from crdt.visibility import Visibilities, Visibility, Visible, differing_chunks
 from crdt.written import Writing, find_ever
 
 PART_BYTES: Final = 2**20
@@ -112,6 +113,10 @@ class TextBuffer:
         self._repeated: Version | None = None
         """See `take_repeated`."""
         self._moves: Moves | None = None
+        self._visibilities: Visibilities | None = None
+        """See `comparing`."""
+        self._shown: Visibility | None = None
+        """What is shown instead of the present version; see `past`."""
         self._now = 0.0
         self._mark_due = False
         """True if the next edit must note its time, even if the last note is recent."""
@@ -162,7 +167,7 @@ class TextBuffer:
         author: str = "",
         own_sites: Iterable[int] = (),
         layout: Layout = DEFAULT_LAYOUT,
-    ) -> TextBuffer:
+    ) -> Self:
         """Return the replica that `encode` wrote, as a new opening with its own site.
 
         Only the text is decoded immediately. The structure is checked as a whole when it is first needed: a forged
@@ -530,7 +535,9 @@ class TextBuffer:
         since is deleted. With `start` and `end`, only between these offsets, with what is deleted at both edges.
         """
         self._open_all()
-        return self._show(find_differences_from(self._sites, self.version, version), now, start, end)
+        seen = self._seen()
+        then, before = seen.at(self._sites, version).by_site, seen.at(self._sites, self.version).by_site
+        return self._show(differences_between(self._sites, before, then), now, start, end)
 
     def outcomes(self, version: Version, cases: Sequence[Case]) -> list[Outcome]:
         """Return which characters of each case would be shown at a version without the operations that the case leaves out.
@@ -832,20 +839,53 @@ class TextBuffer:
 
     # History
 
+    @contextmanager
+    def comparing(self) -> Iterator[None]:
+        """Remember in the block which characters are visible at the versions that are asked about, so that each further
+        question about one takes less. That is a byte for each character that was ever written, and each version."""
+        outer = self._visibilities
+        if outer is None:
+            self._visibilities = Visibilities()
+        try:
+            yield
+        finally:
+            self._visibilities = outer
+
+    def _seen(self) -> Visibilities:
+        return Visibilities() if self._visibilities is None else self._visibilities
+
+    def _differing(self, seen: Visibilities, *visible: Visible) -> set[int] | None:
+        """Return the chunks in which some versions differ from the text, where that is cheap to find."""
+        if self._visibilities is None or not self._runs.indexed:
+            return None
+        return differing_chunks(self._sites, self._runs, self._present(seen), visible)
+
+    def _present(self, seen: Visibilities) -> Visible:
+        """Return the visible characters of the text."""
+        shown = seen.at(self._sites, self.version) if self._shown is None else self._shown
+        return shown.by_site
+
     def at(self, version: Version) -> str:
         """Return the text as it was at a version. O(n)."""
         self._open_all()
-        return history.text_at(self._sites, self._runs, version)
+        seen = self._seen()
+        visible = seen.at(self._sites, version).by_site
+        return history.text_of(self._runs, visible, self._differing(seen, visible))
 
     def diff(self, old: Version, new: Version) -> Patch:
         """Return the patch from the text at one version to the text at another. O(n)."""
         self._open_all()
-        return history.diff(self._sites, self._runs, old, new)
+        seen = self._seen()
+        before, after = seen.at(self._sites, old).by_site, seen.at(self._sites, new).by_site
+        return history.diff(self._runs, before, after)
 
     def changes(self, old: Version, new: Version) -> list[Hunk]:
         """Return what changed between two versions, by whom and when, in document order. O(document)."""
         self._open_all()
-        return find_changes(self._sites, self._runs, old, new)
+        seen = self._seen()
+        before, after = seen.at(self._sites, old).by_site, seen.at(self._sites, new).by_site
+        differing = self._differing(seen, before, after)
+        return find_changes(self._sites, self._runs, old, new, before, after, differing)
 
     def overlaps(self, common: Version, mine: Version, theirs: Version) -> list[Overlap]:
         """Return the places that two sides changed since a common version, in document order. O(document).
@@ -853,7 +893,9 @@ class TextBuffer:
         `common` is what both had: for each site the lower clock of the two.
         """
         self._open_all()
-        return find_overlaps(self._sites, self._runs, common, mine, theirs)
+        seen = self._seen()
+        seen.at(self._sites, common)  # the present one is found from it
+        return find_overlaps(self._sites, self._runs, seen, self._present(seen), common, mine, theirs)
 
     def version_at(self, seconds: float) -> Version:
         """Return the version at a wall-clock time, accurate to ten seconds. O(sites + time marks)."""

@@ -1,42 +1,51 @@
-"""The text at a version and the patch between two versions, computed from the levels in the logs."""
+"""The text at a version and the patch between two versions; what was done when."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from crdt.change_tracker import PatchBuilder
-from crdt.messages import DELETED
 from crdt.patch import Patch
 from crdt.runs import RunList
 from crdt.site import Site
 from crdt.version import Version
-
-_SHOWN: Final = b"\1"
-_HIDDEN: Final = b"\0"
-NOTHING_LEFT_OUT: Final[dict[int, Sequence[tuple[int, int]]]] = {}
+from crdt.visibility import Visible
 
 
-def text_at(sites: list[Site], runs: RunList, version: Version) -> str:
-    """Return the text at a version. O(document)."""
-    return text_of(runs, visible_at(sites, version))
+def text_of(runs: RunList, visible: Visible, differing: set[int] | None = None) -> str:
+    """Return the text of the visible characters of a version. O(document).
 
-
-def text_of(runs: RunList, visible: dict[int, bytearray]) -> str:
-    """Return the text of the characters that `visible_at` gives. O(document)."""
+    `differing` are the chunks in which it is not the present text; None for any.
+    """
     parts: list[str] = []
-    for run in runs:
-        known = visible.get(run.site.index)
-        if known is not None:
-            for low, high in stretches(known, run.seq, run.seq + run.length):
+    empty = bytearray()
+    known = empty
+    last: Site | None = None
+    for chunk in runs.chunks():
+        if differing is not None and chunk.number not in differing:
+            for run in chunk.runs:
+                if run.level & 1:
+                    parts.append(run.site.slice(run.seq, run.seq + run.length))
+            continue
+        for run in chunk.runs:
+            if run.site is not last:
+                last = run.site
+                known = visible.get(last.index, empty)
+            low, end = run.seq, min(run.seq + run.length, len(known))
+            while low < end:
+                low = known.find(1, low, end)
+                if low < 0:
+                    break
+                high = known.find(0, low, end)
+                if high < 0:
+                    high = end
                 parts.append(run.site.slice(low, high))
+                low = high
     return "".join(parts)
 
 
-def diff(sites: list[Site], runs: RunList, old: Version, new: Version) -> Patch:
-    """Return the patch from the text at one version to the text at another. O(document)."""
-    visible_before, visible_after = visible_at(sites, old), visible_at(sites, new)
+def diff(runs: RunList, visible_before: Visible, visible_after: Visible) -> Patch:
+    """Return the patch from the text with some visible characters to the text with others. O(document)."""
     changes = PatchBuilder()
     for run in runs:
         site = run.site
@@ -113,89 +122,3 @@ def activity(sites: list[Site], first: float, last: float, buckets: int) -> dict
                 it.end - it.clock
             )
     return found
-
-
-def visible_at(
-    sites: list[Site], version: Version, without: Mapping[int, Sequence[tuple[int, int]]] = NOTHING_LEFT_OUT
-) -> dict[int, bytearray]:
-    """Return, for each site, one byte per character at that version: 1 if visible, 0 if not. O(raises log raises),
-    plus copying the raised characters.
-
-    `without` maps site indexes to ordered ranges of clocks that are ignored.
-    """
-    visible = {
-        site.index: bytearray(_SHOWN) * site.seq_at(min(version.get(site.id), site.clock))
-        for site in sites
-        if version.get(site.id)
-    }
-    # Nearly all raises delete for the first time. Only the others need an order, in which the highest level wins.
-    raises: list[tuple[int, int, int, int]] = []
-    for site in sites:
-        end = min(version.get(site.id), site.clock)
-        left_out = without.get(site.index, ())
-        for at in range(bisect_left(site.raise_clock, end)):
-            clock = site.raise_clock[at]
-            count = min(site.raise_length(at), end - clock)
-            target, seq, step, level = site.raised(at, clock)
-            known = visible.get(target)
-            if known is None:
-                continue
-            if left_out:
-                for begin, stop in _rest(clock, clock + count, left_out):
-                    first = seq + step * (begin - clock)
-                    low = first if step > 0 else first - (stop - begin) + 1
-                    raises.append((level, target, low, low + stop - begin))
-            elif level != DELETED:
-                low = seq if step > 0 else seq - count + 1
-                raises.append((level, target, low, low + count))
-            elif count == 1:
-                if seq < len(known):
-                    known[seq] = 0
-            else:
-                low = seq if step > 0 else seq - count + 1
-                high = min(low + count, len(known))
-                if low < high:
-                    known[low:high] = bytes(high - low)
-    raises.sort()
-    for level, target, low, high in raises:
-        known = visible[target]
-        high = min(high, len(known))
-        if low < high:
-            known[low:high] = (_SHOWN if level & 1 else _HIDDEN) * (high - low)
-    for site in sites:
-        for begin, stop in without.get(site.index, ()):
-            known = visible.get(site.index)
-            if known is not None:
-                low, high = site.seq_at(begin), min(site.seq_at(stop), len(known))
-                known[low:high] = _HIDDEN * (high - low)
-    return visible
-
-
-def _rest(start: int, end: int, without: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Yield the parts of `start` to `end` outside these ranges, which are ordered and do not touch. O(log ranges),
-    plus the ranges in between."""
-    for at in range(max(0, bisect_right(without, (start, start)) - 1), len(without)):
-        begin, stop = without[at]
-        if stop <= start:
-            continue
-        if begin >= end:
-            break
-        if begin > start:
-            yield start, begin
-        start = stop
-    if start < end:
-        yield start, end
-
-
-def stretches(visible: bytearray, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield the stretches of ones from `start` to `end`."""
-    end = min(end, len(visible))
-    while start < end:
-        low = visible.find(1, start, end)
-        if low < 0:
-            return
-        high = visible.find(0, low, end)
-        if high < 0:
-            high = end
-        yield low, high
-        start = high

@@ -15,11 +15,11 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from crdt.anchor import Anchor
-from crdt.history import visible_at
 from crdt.raises import Raise, Raises, Span, insertions, merged_spans, newest_time
 from crdt.runs import RunList
 from crdt.site import Site
 from crdt.version import Version
+from crdt.visibility import Visible, difference
 
 NOBODY: Final = 0
 
@@ -67,31 +67,28 @@ class Hunk(NamedTuple):
         return "".join(part.text for part in self.parts if not part.shown)
 
 
-def find_changes(sites: list[Site], runs: RunList, old: Version, new: Version) -> list[Hunk]:
-    """Return what changed from one version to another, in document order. O(document)."""
-    return hunks_between(sites, runs, old, new, visible_at(sites, old), visible_at(sites, new))
-
-
-def hunks_between(
+def find_changes(
     sites: list[Site],
     runs: RunList,
     old: Version,
     new: Version,
-    before: dict[int, bytearray],
-    after: dict[int, bytearray],
+    before: Visible,
+    after: Visible,
+    differing: set[int] | None,
 ) -> list[Hunk]:
-    """Return the same for two versions whose visible characters are known: `before` and `after`, of `visible_at`."""
-    changed: dict[int, bytearray] = {}
+    """Return what changed from one version to another, in document order. O(document).
+
+    `before` and `after` are their visible characters, `differing` the chunks in which one of them is not the present text;
+    None for any.
+    """
+    changed: Visible = {}
     for site in sites:
-        was, now = before.get(site.index, bytearray()), after.get(site.index, bytearray())
-        if was == now:
-            continue
-        length = max(len(was), len(now))
-        bits = int.from_bytes(was, "little") ^ int.from_bytes(now, "little")
-        changed[site.index] = bytearray(bits.to_bytes(length, "little"))
+        found = difference(before.get(site.index, bytearray()), after.get(site.index, bytearray()))
+        if found:
+            changed[site.index] = found
     if not changed:
         return []
-    return _Finder(sites, old, new, before, after, changed).hunks(runs)
+    return _Finder(sites, old, new, before, after, changed).hunks(runs, differing)
 
 
 class _Finder:
@@ -102,9 +99,9 @@ class _Finder:
         sites: list[Site],
         old: Version,
         new: Version,
-        before: dict[int, bytearray],
-        after: dict[int, bytearray],
-        changed: dict[int, bytearray],
+        before: Visible,
+        after: Visible,
+        changed: Visible,
     ) -> None:
         self._old: Final = old
         self._new: Final = new
@@ -116,42 +113,50 @@ class _Finder:
         self._parts: Final[list[_Part]] = []
         """The parts of the hunk at hand."""
 
-    def hunks(self, runs: RunList) -> list[Hunk]:
+    def hunks(self, runs: RunList, differing: set[int] | None) -> list[Hunk]:
         found: list[Hunk] = []
         empty = bytearray()
         offset = old_offset = 0
         start = old_start = 0
         first = last = Anchor(NOBODY, -1, False)
-        for run in runs:
-            site = run.site
-            after = self._after.get(site.index, empty)
-            changed = self._changed.get(site.index, empty)
-            low, high = run.seq, run.seq + run.length
-            while low < high:
-                begin = changed.find(1, low, high)
-                if begin < 0:
-                    begin = high
-                kept = after.count(1, low, begin)
-                if kept:
+        for chunk in runs.chunks():
+            if differing is not None and chunk.number not in differing:
+                if chunk.size:
                     if self._parts:
                         found.append(self._hunk(old_start, old_offset, start, offset, first, last))
-                    offset += kept
-                    old_offset += kept
-                low = begin
-                changed_end = min(high, len(changed))
-                while low < changed_end and changed[low]:
-                    shown = low < len(after) and after[low] == 1
-                    end = _end_of_stretch(changed, after, low, changed_end, shown)
-                    if not self._parts:
-                        start, old_start = offset, old_offset
-                        first = Anchor(site.id, site.clock_of(low), True)
-                    self._add(site, low, end, shown)
-                    last = Anchor(site.id, site.clock_of(end - 1), False)
-                    if shown:
-                        offset += end - low
-                    else:
-                        old_offset += end - low
-                    low = end
+                    offset += chunk.size
+                    old_offset += chunk.size
+                continue
+            for run in chunk.runs:
+                site = run.site
+                after = self._after.get(site.index, empty)
+                changed = self._changed.get(site.index, empty)
+                low, high = run.seq, run.seq + run.length
+                while low < high:
+                    begin = changed.find(1, low, high)
+                    if begin < 0:
+                        begin = high
+                    kept = after.count(1, low, begin)
+                    if kept:
+                        if self._parts:
+                            found.append(self._hunk(old_start, old_offset, start, offset, first, last))
+                        offset += kept
+                        old_offset += kept
+                    low = begin
+                    changed_end = min(high, len(changed))
+                    while low < changed_end and changed[low]:
+                        shown = low < len(after) and after[low] == 1
+                        end = _end_of_stretch(changed, after, low, changed_end, shown)
+                        if not self._parts:
+                            start, old_start = offset, old_offset
+                            first = Anchor(site.id, site.clock_of(low), True)
+                        self._add(site, low, end, shown)
+                        last = Anchor(site.id, site.clock_of(end - 1), False)
+                        if shown:
+                            offset += end - low
+                        else:
+                            old_offset += end - low
+                        low = end
         if self._parts:
             found.append(self._hunk(old_start, old_offset, start, offset, first, last))
         return found

@@ -19,6 +19,7 @@ from crdt.revert import Difference, Operations, merged_ranges
 from crdt.runs import RunList
 from crdt.site import Site
 from crdt.version import Version
+from crdt.visibility import marked
 
 
 class Stretch(NamedTuple):
@@ -46,8 +47,7 @@ def find_outcomes(sites: list[Site], version: Version, cases: Sequence[Case]) ->
     """Return the outcome of each case at a version. O(raises), plus what the cases touch."""
     by_id = {site.id: site for site in sites}
     touched = [list(_touched(sites, by_id, case.touched)) for case in cases]
-    targets = {site.index for ranges in touched for site, _, _ in ranges}
-    raises = Raises(sites, Version(), version, targets)
+    raises = Raises(sites, Version(), version, marked(it for ranges in touched for it in ranges))
     return [_outcome(version, raises, ranges, _Without(case.without)) for ranges, case in zip(touched, cases)]
 
 

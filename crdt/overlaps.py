@@ -18,12 +18,13 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from crdt.anchor import DOCUMENT_END, DOCUMENT_START, Anchor
-from crdt.history import stretches, text_of, visible_at
-from crdt.hunks import NOBODY, Hunk, Part, hunks_between
+from crdt.history import text_of
+from crdt.hunks import NOBODY, Hunk, Part, find_changes
 from crdt.raises import Raises, Span, merged_spans
 from crdt.runs import RunList
 from crdt.site import Site
 from crdt.version import Version
+from crdt.visibility import Visibilities, Visible, difference, differing_chunks, marked, stretches
 
 ZERO_WIDTH_JOINER: Final = "\u200d"
 JOINERS: Final = (ZERO_WIDTH_JOINER, "\ufe0e", "\ufe0f")
@@ -81,7 +82,7 @@ class _Edit(NamedTuple):
 class _Group:
     """Edits of both sides that touch."""
 
-    __slots__ = ("characters", "edits", "first", "high", "last", "low", "now_end", "now_start", "raw_high")
+    __slots__ = ("begin", "characters", "edits", "first", "high", "last", "low", "now", "raw_high")
 
     def __init__(self, edit: _Edit) -> None:
         self.edits: Final = [edit]
@@ -92,8 +93,10 @@ class _Group:
         """The characters of the common text in the range: site, first seq, end."""
         self.first = DOCUMENT_START
         self.last = DOCUMENT_END
-        self.now_start = self.now_end = 0
-        """The range in the merged text."""
+        self.now: Final[list[str]] = []
+        """The merged text there."""
+        self.begin = 0
+        """Of the run at hand: the first character that is not in `now` yet."""
 
     def touches(self, edit: _Edit) -> bool:
         """Return whether the next edit belongs here: it shares a character, or begins where another one ends."""
@@ -103,6 +106,11 @@ class _Group:
         self.edits.append(edit)
         self.high = max(self.high, edit.high)
         self.raw_high = max(self.raw_high, edit.hunk.old_end)
+
+    def add_now(self, site: Site, visible: bytearray, end: int) -> None:
+        """Add the merged text of the run at hand up to a seq."""
+        for low, high in stretches(visible, self.begin, end):
+            self.now.append(site.slice(low, high))
 
     def hunks(self, mine: bool) -> list[Hunk]:
         """Return the hunks of one side."""
@@ -140,18 +148,29 @@ class _Group:
 
 
 def find_overlaps(
-    sites: list[Site], runs: RunList, common: Version, mine: Version, theirs: Version
+    sites: list[Site],
+    runs: RunList,
+    seen: Visibilities,
+    present: Visible,
+    common: Version,
+    mine: Version,
+    theirs: Version,
 ) -> list[Overlap]:
-    """Return the places that both sides changed since a common version, in document order. O(document)."""
+    """Return the places that both sides changed since a common version, in document order. O(document).
+
+    `present` are the visible characters of the text; `seen` finds those of versions.
+    """
     if mine <= common or theirs <= common:
         return []
     merged = mine.merge(theirs)
-    before, now = visible_at(sites, common), visible_at(sites, merged)
-    base = text_of(runs, before)
+    before = seen.at(sites, common).by_site
+    sides = seen.at(sites, mine).by_site, seen.at(sites, theirs).by_site
+    now = seen.at(sites, merged).by_site
+    differing = differing_chunks(sites, runs, present, (before, *sides, now))
+    base = text_of(runs, before, differing)
     edits: list[_Edit] = []
-    for is_mine, side in ((True, mine), (False, theirs)):
-        then = visible_at(sites, side)
-        hunks = hunks_between(sites, runs, common, side, before, then)
+    for is_mine, side, then in ((True, mine, sides[0]), (False, theirs, sides[1])):
+        hunks = find_changes(sites, runs, common, side, before, then, differing)
         edits.extend(_widen(base, it, is_mine, False) for it in hunks)
         overruled = _overruled(base, runs, before, then, now)
         edits.extend(_widen(base, it, not is_mine, True) for it in overruled)
@@ -165,15 +184,14 @@ def find_overlaps(
     groups = [it for it in groups if len({edit.is_mine for edit in it.edits}) == 2]
     if not groups:
         return []
-    _locate(groups, runs, before, now)
-    merged_text = text_of(runs, now)
-    targets = {site.index for group in groups for site, _, _ in group.characters}
+    _locate(groups, runs, before, now, differing)
+    targets = marked(it for group in groups for it in group.characters)
     raises = {True: Raises(sites, theirs, merged, targets), False: Raises(sites, mine, merged, targets)}
     found: list[Overlap] = []
     for group in groups:
         was = base[group.low : group.high]
         texts = group.text_of(base, True), group.text_of(base, False)
-        merged_there = merged_text[group.now_start : group.now_end]
+        merged_there = "".join(group.now)
         if group.only_adjoins():
             read = words_of(merged_there)
             if read <= words_of(was) | words_of(texts[0]) | words_of(texts[1]):
@@ -195,25 +213,21 @@ def find_overlaps(
     return found
 
 
-def _overruled(
-    base: str,
-    runs: RunList,
-    before: dict[int, bytearray],
-    side: dict[int, bytearray],
-    merged: dict[int, bytearray],
-) -> list[Hunk]:
+def _overruled(base: str, runs: RunList, before: Visible, side: Visible, merged: Visible) -> list[Hunk]:
     """Return what one side changed and the merged text has as before, as edits of the other side."""
-    overruled: dict[int, bytearray] = {}
+    overruled: Visible = {}
     for index, now in merged.items():
-        was, later = before.get(index, bytearray()), side.get(index, bytearray())
-        if was == later:
+        was = before.get(index, bytearray())
+        changed = difference(was, side.get(index, bytearray()))
+        if not changed:
             continue
-        bits_before = int.from_bytes(was, "little")
-        bits = (bits_before ^ int.from_bytes(later, "little")) & ~(
-            bits_before ^ int.from_bytes(now, "little")
-        )
-        if bits:
-            overruled[index] = bytearray(bits.to_bytes(len(now), "little"))
+        for low, high in stretches(changed, 0, len(changed)):
+            bits = int.from_bytes(was[low:high], "little") ^ int.from_bytes(now[low:high], "little")
+            same = int.from_bytes(b"\1" * (high - low), "little") ^ bits
+            if same:
+                if index not in overruled:
+                    overruled[index] = bytearray(len(now))
+                overruled[index][low:high] = same.to_bytes(high - low, "little")
     if not overruled:
         return []
     found: list[Hunk] = []
@@ -233,41 +247,51 @@ def _overruled(
 
 
 def _locate(
-    groups: list[_Group], runs: RunList, before: dict[int, bytearray], merged: dict[int, bytearray]
+    groups: list[_Group], runs: RunList, before: Visible, merged: Visible, differing: set[int] | None
 ) -> None:
-    """Find the characters of each group and of its edges."""
-    for group in groups:
-        group.now_end = -1
+    """Find the characters of each group and of its edges, and the merged text between those."""
     empty = bytearray()
-    offset = now = 0
+    offset = 0
     begun = at = 0
-    for run in runs:
-        site = run.site
-        shown, later = before.get(site.index, empty), merged.get(site.index, empty)
-        for low, high in stretches(shown, run.seq, run.seq + run.length):
-            end = offset + high - low
-            while begun < len(groups) and groups[begun].low <= end:
-                group = groups[begun]
-                if group.low:
+    # A group without text before it begins with the document.
+    while begun < len(groups) and not groups[begun].low:
+        begun += 1
+    for chunk in runs.chunks():
+        if differing is not None and chunk.number not in differing and at == begun:
+            if begun == len(groups):
+                return
+            if groups[begun].low > offset + chunk.size:
+                offset += chunk.size
+                continue
+        for run in chunk.runs:
+            site, end = run.site, run.seq + run.length
+            shown, later = before.get(site.index, empty), merged.get(site.index, empty)
+            if at < begun:
+                for group in groups[at:begun]:
+                    group.begin = run.seq
+            for low, high in stretches(shown, run.seq, end):
+                reached = offset + high - low
+                while begun < len(groups) and groups[begun].low <= reached:
+                    group = groups[begun]
                     seq = low + group.low - 1 - offset
                     group.first = Anchor(site.id, site.clock_of(seq), False)
-                    group.now_start = now + later.count(1, run.seq, seq + 1)
-                begun += 1
-            for group in groups[at:begun]:
-                first, last = max(group.low, offset), min(group.high, end)
-                if first < last:
-                    group.characters.append((site, low + first - offset, low + last - offset))
-            while at < begun and groups[at].high < end:
-                group = groups[at]
-                seq = low + group.high - offset
-                group.last = Anchor(site.id, site.clock_of(seq), True)
-                group.now_end = now + later.count(1, run.seq, seq)
-                at += 1
-            offset = end
-        now += later.count(1, run.seq, run.seq + run.length)
-    for group in groups:
-        if group.now_end < 0:
-            group.now_end = now
+                    group.begin = seq + 1
+                    begun += 1
+                if at < begun:
+                    for group in groups[at:begun]:
+                        first, last = max(group.low, offset), min(group.high, reached)
+                        if first < last:
+                            group.characters.append((site, low + first - offset, low + last - offset))
+                while at < begun and groups[at].high < reached:
+                    group = groups[at]
+                    seq = low + group.high - offset
+                    group.last = Anchor(site.id, site.clock_of(seq), True)
+                    group.add_now(site, later, seq)
+                    at += 1
+                offset = reached
+            if at < begun:
+                for group in groups[at:begun]:
+                    group.add_now(site, later, end)
 
 
 def _operations(group: _Group, mine: bool, raises: Raises) -> tuple[Span, ...]:

@@ -15,6 +15,7 @@ from crdt.run import Run
 from crdt.runs import RunList
 from crdt.site import Site
 from crdt.version import Version
+from crdt.visibility import marked
 
 RunRange = tuple[Run, int, int]
 """A run, and those of its characters that are meant: the first seq, and the end."""
@@ -46,7 +47,7 @@ def outcome_of(passage: list[RunRange]) -> Outcome:
 def operations_on(sites: list[Site], passage: list[RunRange]) -> tuple[Span, ...]:
     """Return the operations that inserted, deleted or restored any of these characters, in order. O(raises)."""
     everything = Version({site.id: site.clock for site in sites})
-    raises = Raises(sites, Version(), everything, {run.site.index for run, _, _ in passage})
+    raises = Raises(sites, Version(), everything, marked((run.site, low, high) for run, low, high in passage))
     spans: list[Span] = []
     for run, low, high in passage:
         spans += insertions(run.site, low, high)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from crdt.site import Site
 from crdt.version import Version
+from crdt.visibility import Visible
 
 Span = tuple[int, int, int]
 """Operations of one site: the site, the first clock, and the clock after the last."""
@@ -40,8 +41,8 @@ class Raises:
 
     __slots__ = ("_by_target",)
 
-    def __init__(self, sites: list[Site], old: Version, new: Version, targets: Container[int]) -> None:
-        """Find those that concern characters of the sites with these indexes. O(raises between the versions)."""
+    def __init__(self, sites: list[Site], old: Version, new: Version, targets: Visible) -> None:
+        """Find those that concern characters marked in `targets`. O(raises between the versions)."""
         by_target: dict[int, list[Raise]] = {}
         for site in sites:
             begin, end = old.get(site.id), new.get(site.id)
@@ -58,8 +59,9 @@ class Raises:
                     mark = bisect_right(site.mark_clock, clock)
                     until = min(stop, site.mark_clock[mark]) if mark < len(site.mark_clock) else stop
                     target, seq, step, level = site.raised(at, clock)
-                    if target in targets:
-                        low = seq if step > 0 else seq - (until - clock) + 1
+                    marks = targets.get(target)
+                    low = seq if step > 0 else seq - (until - clock) + 1
+                    if marks is not None and marks.find(1, low, low + until - clock) >= 0:
                         first = clock if step > 0 else until - 1
                         by_target.setdefault(target, []).append(
                             Raise(low, low + until - clock, level, site.time_of(clock), site.id, first, step)

@@ -146,6 +146,16 @@ class RunList:
                 for chunk in group.chunks:
                     yield from chunk.runs
 
+    def chunks(self) -> list[Chunk]:
+        """Return all chunks in document order; those of an empty document may have no runs."""
+        self.open_all()
+        return [chunk for section in self.sections for group in section.groups for chunk in group.chunks]
+
+    @property
+    def chunk_count(self) -> int:
+        """The number of chunks; fewer while some groups are packed."""
+        return len(self._chunk)
+
     def groups(self) -> Iterator[Group]:
         """Yield the groups that have runs, unpacked or sealed."""
         for section in self.sections:

@@ -21,6 +21,7 @@ from crdt.run import Run
 from crdt.runs import RunList
 from crdt.site import Site
 from crdt.version import Version
+from crdt.visibility import marked
 
 FOR_EVER: Final = NUMBER_MAX + 1
 
@@ -122,7 +123,7 @@ def _lives(sites: list[Site]) -> tuple[dict[int, list[int]], dict[int, list[int]
         begins[site.index] = times
         ends[site.index] = [FOR_EVER] * site.count
     everything = Version({site.id: site.clock for site in sites})
-    raises = Raises(sites, Version(), everything, begins)
+    raises = Raises(sites, Version(), everything, marked((site, 0, site.count) for site in sites))
     for site in sites:
         times = ends[site.index]
         # The highest level counts, and of equal ones the first.

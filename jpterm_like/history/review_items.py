@@ -103,7 +103,8 @@ class Item:
 def items_of(buffer: TextBuffer, apart: Apart, prose: bool) -> list[Item]:
     """Return what there is to review, in the order in which it matters. With `prose` a passage is a paragraph, else a
     line. O(document)."""
-    return _Finder(buffer, apart, prose).items()
+    with buffer.comparing():
+        return _Finder(buffer, apart, prose).items()
 
 
 def counts(items: Iterable[Item]) -> tuple[int, int, int]:
