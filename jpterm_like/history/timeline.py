@@ -39,14 +39,19 @@ class Place(NamedTuple):
 class Timeline:
     """The places of a text at which to stop. It knows the operations that the text had when it was made."""
 
-    def __init__(self, buffer: TextBuffer, without: int) -> None:
-        """`without`: a site that does not count, since it only shows the past. O(marks log marks)."""
+    def __init__(self, buffer: TextBuffer) -> None:
+        """O(marks log marks)."""
         self._buffer: Final = buffer
-        self._moments: Final = [it for it in buffer.moments() if it.site != without]
+        self._moments: Final = buffer.moments()
         self._before: Final[list[int]] = [0]
         """The number of operations before each moment, and of all."""
-        for it in self._moments:
+        self._ends: Final[dict[int, tuple[list[int], list[int]]]] = {}
+        """For each site, the numbers of its moments, and its highest clock after each of them."""
+        for number, it in enumerate(self._moments):
             self._before.append(self._before[-1] + it.end - it.clock)
+            numbers, ends = self._ends.setdefault(it.site, ([], []))
+            numbers.append(number)
+            ends.append(max(it.end, ends[-1]) if ends else it.end)
         untimed = bisect_right(self._moments, 0, key=_seconds)
         self._sittings: list[int] = [
             untimed + after - 1 for _, after in grouped(self._moments[untimed:], PAUSE_S)
@@ -60,6 +65,8 @@ class Timeline:
         self._stops: list[Place] = [self.start, *map(self._end, self._sittings)]
         self._axis: Final = self._make_axis(untimed)
         self._words: Final = lru_cache(maxsize=64)(self._words_of)
+        self.bars: Final = lru_cache(maxsize=2)(self._bars)
+        """How many operations each author did in each of so many columns, those first who did most; "" is the file."""
 
     def _end(self, index: int) -> Place:
         return Place(index, self._moments[index].end) if index >= 0 else Place(-1, 0)
@@ -67,11 +74,12 @@ class Timeline:
     # About a place
 
     def version(self, place: Place) -> Version:
-        """Return the version at a place. O(moments)."""
+        """Return the version at a place. O(sites log moments)."""
         clocks: dict[int, int] = {}
-        for it in self._moments[: max(0, place.moment)]:
-            if clocks.get(it.site, 0) < it.end:
-                clocks[it.site] = it.end
+        for site, (numbers, ends) in self._ends.items():
+            at = bisect_left(numbers, place.moment) - 1
+            if at >= 0:
+                clocks[site] = ends[at]
         if place.moment >= 0:
             site = self._moments[place.moment].site
             clocks[site] = max(clocks.get(site, 0), place.clock)
@@ -203,8 +211,7 @@ class Timeline:
             return self.now
         return max(self.start, self._end(bisect_left(self._axis, (column + 1) / width) - 1))
 
-    def bars(self, width: int) -> dict[str, list[int]]:
-        """Return how many operations each author did in each column, those first who did most; "" is the file."""
+    def _bars(self, width: int) -> dict[str, list[int]]:
         counts: dict[str, list[int]] = {}
         for index, it in enumerate(self._moments):
             if it.seconds:

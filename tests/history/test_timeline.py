@@ -9,8 +9,6 @@ import pytest
 from crdt import TextBuffer
 from jpterm_like.history.timeline import Place, Timeline
 
-NO_SITE = 0
-
 
 def written(*steps: tuple[str, float, str], file: str = "") -> TextBuffer:
     """Return a text at whose end authors wrote at given times."""
@@ -37,7 +35,7 @@ def texts_on_the_way(buffer: TextBuffer, timeline: Timeline, way: str) -> list[s
 
 def test_stops_are_after_pauses_and_words() -> None:
     buffer = written(("ann", 1000, "one two "), ("ann", 1020, "three"), ("bob", 5000, "!"), file="file\n")
-    timeline = Timeline(buffer, NO_SITE)
+    timeline = Timeline(buffer)
     assert texts_on_the_way(buffer, timeline, "next_stop") == [
         "file\n",
         "file\none two three",
@@ -60,7 +58,7 @@ def test_stops_are_after_pauses_and_words() -> None:
 
 def test_a_time_is_a_place_after_all_that_was_done_then() -> None:
     buffer = written(("ann", 1000, "a"), ("bob", 2000, "b"))
-    timeline = Timeline(buffer, NO_SITE)
+    timeline = Timeline(buffer)
     assert [buffer.at(timeline.version(timeline.at(it))) for it in (0, 1000, 1999, 2000, 9e9)] == [
         "",
         "a",
@@ -72,7 +70,7 @@ def test_a_time_is_a_place_after_all_that_was_done_then() -> None:
 
 def test_what_is_pasted_is_one_step() -> None:
     buffer = written(("ann", 1000, "word " * 100))
-    assert len(texts_on_the_way(buffer, Timeline(buffer, NO_SITE), "next_word")) == 2
+    assert len(texts_on_the_way(buffer, Timeline(buffer), "next_word")) == 2
 
 
 def test_the_states_of_a_passage_are_those_where_it_was_changed() -> None:
@@ -80,7 +78,7 @@ def test_the_states_of_a_passage_are_those_where_it_was_changed() -> None:
     ann = TextBuffer.decode(buffer.encode(), site=7, author="cid")
     ann.replace(8, 8, "u", 9000)
     ann.replace(0, 0, "# ", 20_000)
-    timeline = Timeline(ann, NO_SITE)
+    timeline = Timeline(ann)
     at = ann.text.index("colour")
     timeline.keep_to(ann.operations_on(ann.anchor(at, before=True), ann.anchor(at + 6)))
     assert texts_on_the_way(ann, timeline, "next_stop") == [
@@ -95,7 +93,7 @@ def test_authors_have_bars_and_no_pause_is_wider_than_a_sitting() -> None:
     buffer = written(
         *(("ann", 1000 + at * 10, "a") for at in range(30)), ("bob", 10_000_000, "bb"), file="file"
     )
-    timeline = Timeline(buffer, NO_SITE)
+    timeline = Timeline(buffer)
     bars = timeline.bars(20)
     assert list(bars) == ["ann", "bob"] and sum(bars["ann"]) == 30 and bars["bob"] == [0] * 19 + [2]
     assert sum(it > 0 for it in bars["ann"]) >= 8
@@ -124,7 +122,7 @@ def test_each_way_through_a_random_past_leads_to_now_and_back(seed: int) -> None
     one = people[0]
     for other in people[1:]:
         one.integrate(other.changes_since(one.version))
-    timeline = Timeline(one, NO_SITE)
+    timeline = Timeline(one)
     assert one.at(timeline.version(timeline.start)) == "one two"
     assert timeline.version(timeline.now) == one.version
     for forth, back in (("next_word", "previous_word"), ("next_stop", "previous_stop")):
