@@ -128,8 +128,9 @@ class _Group:
         parts.append(base[at : self.high])
         return "".join(parts)
 
-    def only_adjoins(self) -> bool:
-        """Return whether the sides share no character and no gap in which both put something."""
+    def only_adjoins(self, base: str) -> bool:
+        """Return whether the sides share no character, no gap in which both put something, and no line that one of them
+        deleted and the other lengthened."""
         if any(edit.overrules for edit in self.edits):
             return False
         for one in self.edits:
@@ -143,6 +144,8 @@ class _Group:
                 if gaps_meet and a.text and b.text:
                     return False
                 if a.old_start < b.old_start < a.old_end or b.old_start < a.old_start < b.old_end:
+                    return False
+                if _lengthens(base, a, b) or _lengthens(base, b, a):
                     return False
         return True
 
@@ -192,7 +195,7 @@ def find_overlaps(
         was = base[group.low : group.high]
         texts = group.text_of(base, True), group.text_of(base, False)
         merged_there = "".join(group.now)
-        if group.only_adjoins():
+        if group.only_adjoins(base):
             read = words_of(merged_there)
             if read <= words_of(was) | words_of(texts[0]) | words_of(texts[1]):
                 continue
@@ -319,6 +322,28 @@ def _kind(group: _Group, mine: str, theirs: str) -> OverlapKind:
             ):
                 return OverlapKind.EDITED_IN_DELETED
     return OverlapKind.BOTH_CHANGED
+
+
+def _lengthens(base: str, hunk: Hunk, deletion: Hunk) -> bool:
+    """Return whether text was put in front of a line or behind it, of which the other side deleted all visible characters.
+
+    A line of its own, before the deleted one or after it, is no part of that.
+    """
+    at, text = hunk.old_start, hunk.text
+    if not text or at != hunk.old_end or deletion.text:
+        return False
+    if at == deletion.old_end:
+        added = text.partition("\n")[0]
+    elif at == deletion.old_start:
+        added = text.rpartition("\n")[2]
+    else:
+        return False
+    start = base.rfind("\n", 0, at) + 1
+    end = base.find("\n", at)
+    end = len(base) if end < 0 else end
+    low, high = max(start, deletion.old_start), min(end, deletion.old_end)
+    kept = base[start:low] + base[high:end] if low < high else base[start:end]
+    return bool(added.strip() and base[start:end].strip()) and not kept.strip()
 
 
 def _widen(base: str, hunk: Hunk, mine: bool, overrules: bool) -> _Edit:

@@ -174,7 +174,7 @@ def overlaps(
             for hunk in sorted(mine_here, key=lambda it: it.old_start, reverse=True):
                 text = text[: hunk.old_start] + text_of(hunk) + text[hunk.old_end :]
             texts.append(text[low : len(text) - (len(base) - high)])
-        if not shares(chosen) and not {*overruling} & {*group}:
+        if not shares(chosen, base) and not {*overruling} & {*group}:
             order = model.order()
             start = order.index(base_ids[low - 1]) + 1 if low else 0
             end = order.index(base_ids[high]) if high < len(base) else len(order)
@@ -227,8 +227,9 @@ def changed_words(base: str, hunk: HunkTwin, glue: Callable[[str, str], bool]) -
     return covered
 
 
-def shares(chosen: list[tuple[bool, HunkTwin, set[int], set[int]]]) -> bool:
-    """Whether an edit of each side share a character, a gap inside one of them, or a gap where both put something."""
+def shares(chosen: list[tuple[bool, HunkTwin, set[int], set[int]]], base: str) -> bool:
+    """Whether an edit of each side share a character, a gap inside one of them, a gap where both put something, or a line that
+    one deleted and the other lengthened."""
     for is_mine, one, gaps, words in chosen:
         for other_is_mine, other, other_gaps, other_words in chosen:
             if is_mine == other_is_mine:
@@ -237,6 +238,20 @@ def shares(chosen: list[tuple[bool, HunkTwin, set[int], set[int]]]) -> bool:
                 return True
             if other.old_start in gaps - {one.old_start, one.old_end}:
                 return True
+            if text_of(one) and not text_of(other) and one.old_start == one.old_end:
+                at = one.old_start
+                lines = [0, *(place + 1 for place in range(len(base)) if base[place] == "\n"), len(base) + 1]
+                begin = max(place for place in lines if place <= at)
+                line = range(begin, min(place for place in lines if place > at) - 1)
+                inked = {place for place in line if not base[place].isspace()}
+                gone = set(range(other.old_start, other.old_end))
+                added = ""
+                if at == other.old_end:
+                    added = text_of(one).split("\n")[0]
+                elif at == other.old_start:
+                    added = text_of(one).split("\n")[-1]
+                if inked and inked <= gone and added.strip():
+                    return True
     return False
 
 

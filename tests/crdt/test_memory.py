@@ -380,6 +380,72 @@ def test_work_side_by_side_is_no_overlap(mine: tuple[int, int, str], theirs: tup
     assert ann.overlaps(common, *met(ann, bob)) == []
 
 
+@pytest.mark.parametrize(
+    ("deleted", "at", "put"),
+    [
+        ("two words", 13, " more"),
+        ("two words", 4, "Oh, "),
+        ("two words\n", 4, "Oh, "),
+        ("\ntwo words", 13, "!"),
+        ("one\ntwo words", 13, " more\nand a line"),
+        ("two words", 4, "a line\nOh, "),
+    ],
+)
+def test_a_word_at_the_edge_of_a_deleted_line_is_edited_in_what_was_deleted(
+    deleted: str, at: int, put: str
+) -> None:
+    """It would stand alone, or in front of another line."""
+    text = "one\ntwo words\nthree"
+    start = text.index(deleted)
+    for ann_deletes in (True, False):
+        ann, bob = people(text, "ann", "bob")
+        common = ann.version
+        one, other = (ann, bob) if ann_deletes else (bob, ann)
+        one.replace(start, start + len(deleted), "")
+        other.replace(at, at, put)
+        wanted = ann.text
+        (overlap,) = ann.overlaps(common, *met(ann, bob))
+        assert overlap.kind is OverlapKind.EDITED_IN_DELETED
+        ranges: dict[int, list[tuple[int, int]]] = {}
+        for site, low, high in overlap.their_operations:
+            ranges.setdefault(site, []).append((low, high))
+        ann.revert(ranges)
+        assert ann.text == wanted
+
+
+def test_a_word_between_two_deleted_lines_is_edited_in_what_was_deleted() -> None:
+    ann, bob = people("one\ntwo words\n\nthree\n", "ann", "bob")
+    common = ann.version
+    ann.replace(15, 20, "")
+    ann.replace(4, 13, "")
+    bob.replace(15, 15, "Oh, ")
+    (overlap,) = ann.overlaps(common, *met(ann, bob))
+    assert (overlap.kind, overlap.was) == (OverlapKind.EDITED_IN_DELETED, "three")
+
+
+@pytest.mark.parametrize(
+    ("deleted", "at", "put"),
+    [
+        ("two words\n", 14, "new "),
+        ("two words", 13, "\nnew"),
+        ("two words", 4, "new\n"),
+        ("words", 13, " more"),
+        ("two ", 4, "2 "),
+        ("two words", 13, "  "),
+        ("one", 4, "new "),
+    ],
+)
+def test_a_line_beside_a_deleted_one_is_no_overlap(deleted: str, at: int, put: str) -> None:
+    """Nor is what was put behind a word that was deleted, while the rest of the line stays."""
+    text = "one\ntwo words\nthree"
+    ann, bob = people(text, "ann", "bob")
+    common = ann.version
+    start = text.index(deleted)
+    ann.replace(start, start + len(deleted), "")
+    bob.replace(at, at, put)
+    assert ann.overlaps(common, *met(ann, bob)) == []
+
+
 def test_a_deletion_that_the_other_made_and_took_back_is_not_undone_without_a_word() -> None:
     """Whoever restores a word restores it for both; that another had deleted it in the meantime is listed."""
     ann, bob = people("one two three", "ann", "bob")
