@@ -21,7 +21,8 @@ from jpterm_like import clock
 from jpterm_like.client.discarding import Discarding
 from jpterm_like.client.events import ApartChanged, Notice, RequestFailed
 from jpterm_like.client.last_visit import LastVisit, Parted
-from jpterm_like.history.apart import Apart, Work
+from jpterm_like.history.apart import Apart, Work, operations_in
+from jpterm_like.history.operations import OperationSet
 from jpterm_like.history.same_changes import my_operations, same_changes
 from jpterm_like.sync.unsaved_work import SOMEBODY, join_names
 
@@ -35,6 +36,8 @@ VERSIONS_BYTES_MAX: Final = 64 * 1024
 """Longer versions, of texts that were opened thousands of times, are not sent to the others."""
 TOLD_MAX: Final = 64
 """How many who came back are remembered: those whose work is not here yet, and those whose work was compared."""
+ONE_COPY_S: Final = 5.0
+"""How long the other person may take to take out a copy of a change that both made at one moment."""
 LINES_NAMED: Final = 3
 """Lines that a sentence names; it counts the others."""
 
@@ -62,9 +65,8 @@ class CatchingUp(Discarding):
             return
         parted, self._parted = self._parted, None
         had = self._had_before if parted is None else parted.had
-        now, my_work = self.version, self._my_work()
-        written = my_work  # without what is taken out of it: that needs no review
-        mine = had.merge(written)
+        now, my_work = self.version, self._my_work()  # without what is taken out of it: that needs no review
+        mine = had.merge(my_work)
         came = {site: clock for site, clock in now.items() if site not in my_work and clock > had.get(site)}
         theirs = channel.theirs.merge(Version(came))
         common = mine.meet(theirs)
@@ -75,7 +77,6 @@ class CatchingUp(Discarding):
         until = clock.wall()
         visit, self._visit_before = self._visit_before, None
         since = min(it.at for it in (parted, visit, Parted(had, until)) if it is not None)
-        my_work = self._my_work()
         news = my_work.beyond(common.meet(my_work))
         if news:
             work = Work(common, news, since, until)
@@ -83,10 +84,11 @@ class CatchingUp(Discarding):
         if visit is not None:  # what came after my last key is news, too
             mine = visit.seen
             theirs = theirs.merge(Version({site: now.get(site) for site in now if site not in my_work}))
-        mine = mine.merge(written)
+        mine = mine.merge(my_work)
         is_away = until - since >= AWAY_S and not theirs <= mine
         if left or taken_out or is_away:
-            self._offer_review(Apart(mine.meet(theirs), mine, theirs, since, until, len(taken_out)))
+            settled = operations_in(taken_out)
+            self._offer_review(Apart(mine.meet(theirs), mine, theirs, since, until, len(taken_out), settled))
         self._tell_overlaps(taken_out, left)
         if self._untold is not None:
             self._work = self._untold
@@ -150,12 +152,17 @@ class CatchingUp(Discarding):
         """Compare the work of somebody who came back with mine."""
         theirs = work.written
         mine = work.known.merge(self._my_work())
-        taken_out = self._give_way(site, work)
         common = mine.meet(theirs)
-        left = [it for it in self._overlaps(common, mine, theirs) if _is_mixed(it)]
-        if not left and not taken_out and work.until - work.since < AWAY_S:
+        overlaps = self._overlaps(common, mine, theirs)
+        taken_out, awaited = self._give_way(site, work)
+        same = [it for it in same_changes(self.buffer, common, overlaps) if self._text_at(it) == it.theirs]
+        same += taken_out + awaited
+        settled = operations_in(same)
+        done = OperationSet(settled)
+        left = [it for it in overlaps if _is_mixed(it) and not done.has_all(it.their_operations)]
+        if not left and not same and work.until - work.since < AWAY_S:
             return
-        self._offer_review(Apart(common, mine, theirs, work.since, work.until, len(taken_out)))
+        self._offer_review(Apart(common, mine, theirs, work.since, work.until, len(taken_out), settled))
         self._tell_overlaps(taken_out, [])
         count = len(self.buffer.changes(common, theirs))
         sentence = (
@@ -166,25 +173,35 @@ class CatchingUp(Discarding):
             sentence += f", {len(left)} where you wrote: look at {self._lines_of(left)}"
         self._notify(Notice(f"{sentence}.", serious=bool(left), topic="apart"))
 
-    def _give_way(self, site: int, work: Work) -> list[Overlap]:
+    def _give_way(self, site: int, work: Work) -> tuple[list[Overlap], list[Overlap]]:
         """Take out my copies of changes by somebody who came back at the same moment: neither of us heard the other first.
 
-        They do the same. The one whose site has the lower number keeps the copy.
+        They do the same. The one whose site has the lower number keeps the copy. Return the changes of which mine was taken out,
+        and those that they will take out.
         """
         mine = self._work
         if mine is None or work.work <= mine.known or mine.work <= work.known:
-            return []
+            return [], []
         common, written = mine.written.meet(work.written), mine.written
-        overlaps = self.buffer.overlaps(common, written, work.written)
-        same = same_changes(self.buffer, common, overlaps)
+        same = same_changes(self.buffer, common, self.buffer.overlaps(common, written, work.written))
         if not same:
-            return []
+            return [], []
         if self.buffer.site > site:
-            return self._take_out(same)
+            return self._take_out(same), []
         if self._untold is None:  # they may not have been here when the others were told
             self._untold = mine
             self._do_beside(self._tell_others(mine))
-        return []
+        self._do_beside(self._await_one_copy(same))
+        return [], same
+
+    async def _await_one_copy(self, same: list[Overlap]) -> None:
+        """Tell the user of changes that are there twice although the other person should have taken a copy out."""
+        before = [self._text_at(it) for it in same]
+        await asyncio.sleep(ONE_COPY_S)
+        doubled = [it for it, text in zip(same, before, strict=True) if self._text_at(it) == text == it.now]
+        self._tell_overlaps([], doubled)
+        if self.apart is not None:
+            self._notify(ApartChanged())  # what is settled is no more to be reviewed
 
     # ------------------------------------------------------------------ both
 
@@ -219,19 +236,8 @@ class CatchingUp(Discarding):
 
     def _offer_review(self, apart: Apart) -> None:
         """Keep for a review what both did, with what is to be reviewed still."""
-        before = self.apart
-        if before is not None:
-            my_work = self._my_work()
-            mine = Version({site: apart.mine.get(site) for site in apart.mine if site in my_work})
-            others = Version({site: apart.theirs.get(site) for site in apart.theirs if site not in my_work})
-            apart = Apart(
-                before.common,
-                before.mine.merge(mine),
-                before.theirs.merge(others),
-                min(before.since, apart.since),
-                max(before.until, apart.until),
-                before.taken_out + apart.taken_out,
-            )
+        if self.apart is not None:
+            apart = self.apart.with_later(apart, self.buffer.own_sites)
         self._set_apart(apart)
 
     def _tell_overlaps(self, taken_out: list[Overlap], left: list[Overlap]) -> None:

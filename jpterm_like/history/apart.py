@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from crdt import Version
+from crdt import Overlap, Version
+from crdt.raises import Span, merged_spans
 
 
 class Apart(NamedTuple):
@@ -23,7 +25,23 @@ class Apart(NamedTuple):
     until: float
     """Seconds since 1970, from the last that both had until the sides met."""
     taken_out: int
-    """Changes that both made, of which my copy was taken out; `mine` is the version after that."""
+    """Changes that both made, of which my copy was taken out."""
+    settled: tuple[Span, ...] = ()
+    """What all sides did in places where they made one change, which is there once."""
+
+    def with_later(self, later: Apart, own_sites: frozenset[int]) -> Apart:
+        """Return this and a later time apart as one; `own_sites` are mine."""
+        mine = Version({site: clock for site, clock in later.mine.items() if site in own_sites})
+        others = Version({site: clock for site, clock in later.theirs.items() if site not in own_sites})
+        return Apart(
+            self.common,
+            self.mine.merge(mine),
+            self.theirs.merge(others),
+            min(self.since, later.since),
+            max(self.until, later.until),
+            self.taken_out + later.taken_out,
+            merged_spans((*self.settled, *later.settled)),
+        )
 
 
 class Work(NamedTuple):
@@ -45,3 +63,8 @@ class Work(NamedTuple):
     def with_later(self, later: Work) -> Work:
         """Return this and later work as one."""
         return Work(self.known.meet(later.known), self.work.merge(later.work), self.since, later.until)
+
+
+def operations_in(overlaps: Iterable[Overlap]) -> tuple[Span, ...]:
+    """Return what both sides did in these places."""
+    return merged_spans(span for it in overlaps for span in (*it.my_operations, *it.their_operations))

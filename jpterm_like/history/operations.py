@@ -23,7 +23,7 @@ def by_site(spans: Iterable[Span]) -> dict[int, list[tuple[int, int]]]:
 
 
 class OperationSet:
-    """Operations, to find out whether others are among them."""
+    """Operations, to find out which others are among them."""
 
     def __init__(self, spans: Iterable[Span]) -> None:
         self._spans = merged_spans(spans)
@@ -35,3 +35,11 @@ class OperationSet:
             if at >= 0 and self._spans[at][0] == site and self._spans[at][2] > start:
                 return True
         return False
+
+    def has_all(self, spans: Iterable[Span]) -> bool:
+        """Return whether all of these are among them."""
+        for site, start, end in spans:
+            at = bisect_right(self._spans, (site, start, 1 << 64)) - 1
+            if at < 0 or self._spans[at][0] != site or self._spans[at][2] < end:
+                return False
+        return True

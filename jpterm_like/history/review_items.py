@@ -133,7 +133,13 @@ class _Finder:
             return []
         overlaps = buffer.overlaps(apart.common, apart.mine, apart.theirs)
         taken = OperationSet(it for overlap in overlaps for it in overlap.their_operations)
-        rest = [it for it in hunks if not taken.shares(operations_of(it))]
+        settled = OperationSet(apart.settled)
+        overlaps = [it for it in overlaps if not self._is_settled(it, settled)]
+        rest = [
+            it
+            for it in hunks
+            if not taken.shares(operations := operations_of(it)) and not settled.has_all(operations)
+        ]
         copies = _Copies(rest)
         items = list(self._overlapping(overlaps, copies))
         items += self._moved(copies)
@@ -156,16 +162,16 @@ class _Finder:
 
     # Places that both touched
 
-    def _present(self, overlap: Overlap) -> str | None:
-        """The text at the place now; None if the place is not here."""
+    def _is_settled(self, overlap: Overlap, settled: OperationSet) -> bool:
+        """Return whether all made one change there, and it is there once: nothing is left to decide."""
         start, end = self._buffer.offset(overlap.first), self._buffer.offset(overlap.last)
-        return None if start is None or end is None else self._text[start:end]
+        if start is None or end is None or not settled.has_all(overlap.their_operations):
+            return False
+        return overlap.now in (overlap.mine, overlap.theirs) or self._text[start:end] != overlap.now
 
     def _overlapping(self, overlaps: Sequence[Overlap], copies: _Copies) -> Iterator[Item]:
         my_copies: _Copies | None = None
         for it in overlaps:
-            if it.kind is OverlapKind.SAME_CHANGE and it.now != it.theirs and self._present(it) == it.theirs:
-                continue  # one copy was taken out, and there is nothing to decide
             kind, rank = _KINDS[it.kind]
             mine, theirs = it.my_operations, it.their_operations
             is_moved = False

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from crdt import Version
+from jpterm_like.client.catching_up import CatchingUp
 from jpterm_like.client.events import ApartChanged, Notice, RequestFailed
 from jpterm_like.history.review_items import Kind, items_of
 from jpterm_like.sync import wire
@@ -121,6 +122,19 @@ class Apart:
         await asyncio.sleep(2)
 
 
+def undecided(peer: Peer) -> list[Kind]:
+    """What a person is to decide about."""
+    session = session_of(peer)
+    if session.apart is None:
+        return []
+    found = []
+    for it in items_of(session.buffer, session.apart, False):
+        start, end = it.place(session.buffer)
+        if it.kind is not Kind.SAME_CHANGE or it.theirs != ((session.buffer.slice(start, end), True),):
+            found.append(it.kind)
+    return found
+
+
 @pytest.mark.parametrize("killed", [False, True], ids=["line cut", "server killed"])
 @pytest.mark.parametrize("what", BOTH)
 def test_a_change_that_both_made_is_there_once(what: str, killed: bool, tmp_path: Path) -> None:
@@ -142,10 +156,7 @@ def test_a_change_that_both_made_is_there_once(what: str, killed: bool, tmp_path
         if what != "delete":
             assert bob.session.apart is not None and bob.session.apart.taken_out
             assert any("made the same change" in it for it in world.told["bob"])
-            items = items_of(bob.session.buffer, bob.session.apart, False)
-            assert [it.kind for it in items if it.kind is not Kind.SAME_CHANGE] == [], (
-                "nothing is left to decide"
-            )
+            assert undecided(bob) == []
         assert not any("look at line" in it for it in world.told["ann"] + world.told["bob"])
         bob.session.undo()  # what was taken out is a step of mine
         bob.session.redo()
@@ -331,7 +342,8 @@ def test_requests_wait_until_both_sides_have_heard_each_other(tmp_path: Path) ->
 def test_of_those_who_come_back_at_one_moment_one_copy_is_left(
     what: str, seed: int, killed: bool, tmp_path: Path
 ) -> None:
-    """None of the three has heard the others when it sends; the server may die once more meanwhile."""
+    """None of the three has heard the others when it sends; the server may die once more meanwhile. Nothing is left to decide for
+    anybody, also after a long absence, and nobody is sent to look at what is settled."""
     text, do, right = BOTH[what]
 
     async def live(chance: random.Random) -> None:
@@ -340,6 +352,7 @@ def test_of_those_who_come_back_at_one_moment_one_copy_is_left(
         await world.part(*peers)
         for peer in peers:
             do(peer)
+        await asyncio.sleep(100 * seed)
         for peer in peers:
             world.scene.network.join(peer.who)
         for peer in peers:
@@ -349,8 +362,35 @@ def test_of_those_who_come_back_at_one_moment_one_copy_is_left(
             await world.scene.restart(power=chance.random() < 0.5)
         await asyncio.sleep(10)
         assert await world.scene.settle(*peers) == right, world.told
+        for peer in peers:
+            assert undecided(peer) == []
+            assert killed or not any("look at line" in it for it in world.told[peer.name])
 
     simulate(seed, live)
+
+
+def test_a_copy_that_the_other_one_does_not_take_out_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever keeps the copy looks whether the other one is gone."""
+
+    async def live(chance: random.Random) -> None:
+        world = Apart(tmp_path, chance, "I saw teh\n")
+        ann, bob = await world.join("ann"), await world.join("bob")
+        monkeypatch.setattr(CatchingUp, "_take_out", lambda self, same: [])
+        await world.part(ann, bob)
+        for peer in (ann, bob):
+            change("teh", "the")(peer)
+            world.scene.network.join(peer.who)
+        for peer in (ann, bob):
+            session_of(peer).retry_now()
+        await asyncio.sleep(20)
+        assert await world.scene.settle(ann, bob) == "I saw thehe\n"
+        for peer in (ann, bob):
+            assert undecided(peer) == [Kind.SAME_CHANGE]
+            assert any("look at line 1" in it for it in world.told[peer.name])
+
+    simulate(1, live)
 
 
 def test_who_was_online_is_told_and_has_the_same_list(tmp_path: Path) -> None:
