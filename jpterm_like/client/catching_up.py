@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from crdt import Overlap, OverlapKind, Patch, Version
 from jpterm_like import clock
 from jpterm_like.client.discarding import Discarding
-from jpterm_like.client.events import ApartChanged, Notice, RequestFailed
+from jpterm_like.client.events import ApartChanged, Decided, Notice, RequestFailed
 from jpterm_like.client.last_visit import LastVisit, Parted
 from jpterm_like.history.apart import Apart, Work, operations_in
 from jpterm_like.history.operations import OperationSet
@@ -50,6 +50,13 @@ class CatchingUp(Discarding):
         self._visit = self._visit_before = visit
         if visit is not None:
             self.apart, self._untold, self._parted = visit.apart, visit.untold, visit.parted
+            self.steps[:] = visit.steps
+
+    def note_decisions(self) -> None:
+        """Keep what was decided in the review, and show it in all views."""
+        self._is_keyed = True  # it is noted at the latest when this opening ends
+        self._do_beside(self._keep_visit())
+        self._notify(Decided())
 
     def review_done(self) -> None:
         """Note that the user has reviewed what happened while the sides were apart."""
@@ -289,9 +296,10 @@ class CatchingUp(Discarding):
 
     async def _keep_visit(self) -> None:
         """Write the note in a thread."""
-        visit = self._present_visit()
-        if self._keeps and self._visible:
-            await asyncio.to_thread(self._journal.note_visit, visit)
+        async with self._note_lock:  # the latest note is the one that stays
+            visit = self._present_visit()
+            if self._keeps and self._visible:
+                await asyncio.to_thread(self._journal.note_visit, visit)
 
     def _write_visit(self) -> None:
         """Write the note. Blocks."""
@@ -302,12 +310,16 @@ class CatchingUp(Discarding):
     def _set_apart(self, apart: Apart | None) -> None:
         """Change what is to be reviewed, and note it. Blocks."""
         self.apart = apart
+        if apart is None:
+            self.steps.clear()
         self._write_visit()
         self._notify(ApartChanged())
 
     def _present_visit(self) -> LastVisit:
         before = self._visit or LastVisit(self.version, clock.wall())
-        self._visit = before._replace(apart=self.apart, untold=self._untold, parted=self._parted)
+        self._visit = before._replace(
+            apart=self.apart, untold=self._untold, parted=self._parted, steps=tuple(self.steps)
+        )
         return self._visit
 
     def _forget_visit(self) -> None:
@@ -316,6 +328,7 @@ class CatchingUp(Discarding):
         self._told.clear()
         if self.apart is not None:
             self.apart = None
+            self.steps.clear()
             self._notify(ApartChanged())
 
 

@@ -53,6 +53,10 @@ class ApartChanged:
     """`client.session.apart` has changed."""
 
 
+class Decided:
+    """Something was decided about what others and I did apart: see `client.session.steps`."""
+
+
 class PeopleChanged:
     """Someone joined, left, or moved a caret: see `client.session.people`."""
 
@@ -89,7 +93,7 @@ class Said(NamedTuple):
     line: str
 
 
-Event = Changed | Reset | ApartChanged | PeopleChanged | StatusChanged | Notice | Settled | Said
+Event = Changed | Reset | ApartChanged | Decided | PeopleChanged | StatusChanged | Notice | Settled | Said
 
 
 class Whereabout(NamedTuple):

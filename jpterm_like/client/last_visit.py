@@ -1,7 +1,8 @@
-"""A note beside the journal: the version of the text at the user's last key, and the review that is not finished.
+"""A note beside the journal: the version of the text at the user's last key, and the review that is not finished, with what is
+decided in it.
 
 It is the blob "visit" of the journal, JSON with a version, so it goes where the journal goes and is deleted with it. A note that
-cannot be read counts as missing. A note of a newer release is left alone.
+cannot be read counts as missing. A note of a newer release is left alone. Version 1 had no decisions.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from crdt import ForeignOp, Version
+from crdt.raises import Span
 from jpterm_like.history.apart import Apart, Work
+from jpterm_like.history.decisions import Choice, Step
 from jpterm_like.storage.base import Storage, StorageError, Store
 from jpterm_like.stores import SLOTS_MAX, journal_name
 
 VISIT: Final = "visit"
 """The name of the blob."""
-FORMAT: Final = 1
+FORMAT: Final = 2
 BYTES_MAX: Final = 1024 * 1024
 """A longer note, of a text that was opened a hundred thousand times, is not kept."""
 
@@ -45,6 +48,8 @@ class LastVisit(NamedTuple):
     """What I wrote without hearing of the others, who are still to be told."""
     parted: Parted | None = None
     """Since when I have not heard all that the others did."""
+    steps: tuple[Step, ...] = ()
+    """What is decided in the review."""
 
 
 def encode_visit(visit: LastVisit) -> bytes:
@@ -60,7 +65,9 @@ def encode_visit(visit: LastVisit) -> bytes:
             apart.since,
             apart.until,
             apart.taken_out,
+            apart.settled,
         ],
+        "steps": [[it.choice.value, it.about, it.made] for it in visit.steps],
         "untold": untold
         and [untold.known.encode().hex(), untold.work.encode().hex(), untold.since, untold.until],
         "parted": parted and [parted.had.encode().hex(), parted.at],
@@ -72,7 +79,7 @@ def decode_visit(data: bytes) -> LastVisit | None:
     """Return the note in a blob; None if it is not one that this release can read."""
     try:
         kept: Any = json.loads(data)
-        if kept["version"] != FORMAT:
+        if kept["version"] not in (1, FORMAT):
             return None
         apart = untold = parted = None
         if kept["parted"] is not None:
@@ -82,10 +89,21 @@ def decode_visit(data: bytes) -> LastVisit | None:
             known, work, since, until = kept["untold"]
             untold = Work(_version(known), _version(work), float(since), float(until))
         if kept["apart"] is not None:
-            common, mine, theirs, since, until, taken_out = kept["apart"]
-            versions = [_version(it) for it in (common, mine, theirs)]
-            apart = Apart(versions[0], versions[1], versions[2], float(since), float(until), int(taken_out))
-        return LastVisit(_version(kept["seen"]), float(kept["at"]), apart, untold, parted)
+            common, mine, theirs, since, until, taken_out, *settled = kept["apart"]
+            apart = Apart(
+                _version(common),
+                _version(mine),
+                _version(theirs),
+                float(since),
+                float(until),
+                int(taken_out),
+                _spans(settled[0] if settled else ()),
+            )
+        steps = tuple(
+            Step(Choice(choice), tuple(_spans(it) for it in about), _span(made))
+            for choice, about, made in kept.get("steps", ())
+        )
+        return LastVisit(_version(kept["seen"]), float(kept["at"]), apart, untold, parted, steps)
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError, ForeignOp):
         return None
 
@@ -105,7 +123,7 @@ def latest_visit(stores: Iterable[Store], version: Version) -> LastVisit | None:
             visit = decode_visit(store.read_blob(VISIT) or b"")
             if visit is not None and visit.seen <= version and (found is None or visit.at > found.at):
                 if visit.apart is not None and not visit.apart.mine.merge(visit.apart.theirs) <= version:
-                    visit = visit._replace(apart=None)
+                    visit = visit._replace(apart=None, steps=())
                 if visit.untold is not None and not visit.untold.written <= version:
                     visit = visit._replace(untold=None)
                 if visit.parted is not None and not visit.parted.had <= version:
@@ -127,3 +145,14 @@ def _version(digits: object) -> Version:
     if not isinstance(digits, str):
         raise ValueError("a version is a text of hexadecimal digits")
     return Version.decode(bytes.fromhex(digits))
+
+
+def _spans(kept: Iterable[Any]) -> tuple[Span, ...]:
+    return tuple(_span(it) for it in kept)
+
+
+def _span(kept: Any) -> Span:
+    site, start, end = map(int, kept)
+    if not 0 <= start <= end:
+        raise ValueError("the clocks of operations go up")
+    return site, start, end

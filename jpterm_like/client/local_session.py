@@ -32,6 +32,7 @@ from jpterm_like.client.last_visit import LastVisit, Parted
 from jpterm_like.errors import JptermError
 from jpterm_like.files.encoding import Form
 from jpterm_like.history.apart import Apart, Work
+from jpterm_like.history.decisions import Step
 from jpterm_like.saver import Saver
 from jpterm_like.storage.base import Storage
 from jpterm_like.sync.ancestry import remember_save
@@ -145,6 +146,8 @@ class LocalSession:
         """The version after a merge of another history: it has other people's words under my name, so it is not discarded."""
         self.apart: Apart | None = None
         """What others and I did without hearing of each other, until the user has reviewed it; `ApartChanged` tells of it."""
+        self.steps: list[Step] = []
+        """What the user has decided in that review; `note_decisions` keeps it, and `Decided` tells of it."""
         self._visit: LastVisit | None = None
         """What is noted beside the journal."""
         self._visit_before: LastVisit | None = None
@@ -157,6 +160,8 @@ class LocalSession:
         """What others wrote without hearing of me, until it is here."""
         self._told_before: list[wire.ToldApart] = []
         """What they told already, so that nothing is told twice."""
+        self._note_lock = asyncio.Lock()
+        """Held while the note beside the journal is written."""
         self._is_keyed = False
         """Whether there was a key that is not noted yet: an edit, or a move of the caret."""
         self._parted: Parted | None = None

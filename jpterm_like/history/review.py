@@ -12,26 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from crdt import Outcome, Patch, TextBuffer
+from crdt.raises import Span
 from jpterm_like.history.apart import Apart
+from jpterm_like.history.decisions import Choice, Step, choices_in
 from jpterm_like.history.review_items import Item
-
-
-class Choice(Enum):
-    """A decision about an item."""
-
-    KEEP = "k"
-    """It may stay as it is."""
-    TAKE_BACK = "u"
-    THEIRS = "t"
-    MINE = "m"
-    BOTH = "b"
-    """Both texts stay as they were merged."""
-    EDIT = "e"
-    """I write it myself."""
 
 
 class Text(Protocol):
@@ -44,33 +31,33 @@ class Text(Protocol):
     def break_undo(self) -> None: ...
 
 
-class _Step(NamedTuple):
-    """A key that decided about one item or several."""
-
-    before: dict[int, Choice | None]
-    """The earlier decision about each of these items; None if there was none."""
-    begin: int
-    end: int
-    """The clocks of the operations of mine that it made; equal if the text is as it was."""
-
-
 @dataclass
 class Review:
     """The items of one review, and what is decided about them."""
 
     apart: Apart
     items: tuple[Item, ...]
+    steps: list[Step] = field(default_factory=list)
+    """The decisions, in order. Several views of a text share them."""
     at: int = 0
     """The item that is shown."""
-    decisions: dict[int, Choice] = field(default_factory=dict)
+    decisions: dict[int, Choice] = field(default_factory=dict, init=False)
     """By the number of the item."""
-    _steps: list[_Step] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.follow()
+
+    def follow(self) -> None:
+        """Take in what was decided elsewhere. An item is decided if there is a choice about all that the others did there."""
+        choices = choices_in(self.steps)
+        self.decisions = {
+            number: choices[item.their_operations[0]]
+            for number, item in enumerate(self.items)
+            if item.their_operations and choices.keys() >= set(item.their_operations)
+        }
 
     def go_on_from(self, before: Review) -> None:
-        """Take the place of an earlier review: leave out the items that were decided in it, and show the same item as it did,
-        if that is here."""
-        done = {span for number in before.decisions for span in before.items[number].their_operations}
-        self.items = tuple(it for it in self.items if not done.issuperset(it.their_operations))
+        """Show the same item as an earlier review did, if that is here."""
         shown = before.item.their_operations
         self.at = next((at for at, it in enumerate(self.items) if it.their_operations == shown), 0)
 
@@ -84,6 +71,11 @@ class Review:
         return [number for number in range(len(self.items)) if number not in self.decisions]
 
     @property
+    def open_ones(self) -> set[tuple[Span, ...]]:
+        """What the others did in these."""
+        return {self.items[number].their_operations for number in self.open}
+
+    @property
     def is_done(self) -> bool:
         return len(self.decisions) == len(self.items)
 
@@ -95,13 +87,13 @@ class Review:
 
     def decide(self, choice: Choice, text: Text) -> None:
         """Decide about the item that is shown, as one step of undo. An earlier decision about it no longer counts."""
-        before = self.decisions.get(self.at)
-        self.decisions[self.at] = choice
-        buffer = text.buffer
+        before, buffer = self.decisions.get(self.at), text.buffer
         begin = buffer.version.get(buffer.site)
         if choice in _REVERTS or before in _REVERTS:
             self._make(self.item, choice, text)
-        self._steps.append(_Step({self.at: before}, begin, buffer.version.get(buffer.site)))
+        made = buffer.site, begin, buffer.version.get(buffer.site)
+        self.steps.append(Step(choice, (self.item.their_operations,), made))
+        self.follow()
 
     def _make(self, item: Item, choice: Choice | None, text: Text) -> None:
         """Make a place what a choice says."""
@@ -114,11 +106,11 @@ class Review:
 
     def keep(self, numbers: Iterable[int]) -> int:
         """Let items stay as they are, as one step; return how many were not decided before."""
-        numbers = [number for number in numbers if number not in self.decisions]
-        if numbers:
-            self._steps.append(_Step(dict.fromkeys(numbers), 0, 0))
-            self.decisions.update(dict.fromkeys(numbers, Choice.KEEP))
-        return len(numbers)
+        about = tuple(self.items[it].their_operations for it in numbers if it not in self.decisions)
+        if about:
+            self.steps.append(Step(Choice.KEEP, about, _NOTHING))
+            self.follow()
+        return len(about)
 
     def of_same_authors(self) -> list[int]:
         """Return the undecided items by the authors of the one that is shown. Other items that
@@ -132,19 +124,18 @@ class Review:
 
     def undo(self, text: Text) -> bool:
         """Take back the last decision and show its item; return False if there is none. Text written elsewhere since stays."""
-        if not self._steps:
+        if not self.steps:
             return False
-        before, begin, end = self._steps.pop()
-        self.at = min(before)
-        buffer = text.buffer
-        for number, choice in before.items():
-            del self.decisions[number]
-            if choice is not None:
-                self.decisions[number] = choice
-        if begin < end == buffer.version.get(buffer.site):
+        before, step = self.decisions, self.steps.pop()
+        self.follow()
+        about = {span for spans in step.about for span in spans}
+        found = [number for number in before if about.issuperset(self.items[number].their_operations)]
+        self.at = min(found, default=self.at)
+        buffer, (site, begin, end) = text.buffer, step.made
+        if begin < end and site == buffer.site and end == buffer.version.get(site):
             text.undo()
-        elif begin < end:
-            self._make(self.item, before[self.at], text)
+        elif begin < end and found:
+            self._make(self.item, self.decisions.get(self.at), text)
         return True
 
     def next_open(self) -> bool:
@@ -159,5 +150,7 @@ class Review:
         """Show the next (1) or the previous (-1) item, as far as there are any."""
         self.at = max(0, min(len(self.items) - 1, self.at + way))
 
+
+_NOTHING: Final = (0, 0, 0)
 
 _REVERTS: Final = (Choice.TAKE_BACK, Choice.THEIRS, Choice.MINE)

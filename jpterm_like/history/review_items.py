@@ -15,6 +15,7 @@ from crdt import Anchor, Case, Hunk, Outcome, Overlap, OverlapKind, TextBuffer
 from crdt.raises import Span, merged_spans
 from jpterm_like.history.apart import Apart
 from jpterm_like.history.authors import authors_of
+from jpterm_like.history.decisions import Step
 from jpterm_like.history.operations import OperationSet, by_site, operations_of
 
 PAUSE_S: Final = 600
@@ -100,11 +101,15 @@ class Item:
         return start, max(start, end)
 
 
-def items_of(buffer: TextBuffer, apart: Apart, prose: bool) -> list[Item]:
-    """Return what there is to review, in the order in which it matters. With `prose` a passage is a paragraph, else a
-    line. O(document)."""
+def items_of(buffer: TextBuffer, apart: Apart, prose: bool, steps: Sequence[Step] = ()) -> list[Item]:
+    """Return what there is to review, in the order in which it matters. O(document).
+
+    Args:
+        prose: a passage is a paragraph, else a line.
+        steps: what was decided before; outcomes are those without these decisions.
+    """
     with buffer.comparing():
-        return _Finder(buffer, apart, prose).items()
+        return _Finder(buffer, apart, prose, steps).items()
 
 
 def counts(items: Iterable[Item]) -> tuple[int, int, int]:
@@ -118,9 +123,10 @@ def counts(items: Iterable[Item]) -> tuple[int, int, int]:
 class _Finder:
     """Finds the items of one review."""
 
-    def __init__(self, buffer: TextBuffer, apart: Apart, prose: bool) -> None:
+    def __init__(self, buffer: TextBuffer, apart: Apart, prose: bool, steps: Sequence[Step]) -> None:
         self._buffer = buffer
         self._apart = apart
+        self._decided = [it.made for it in steps]
         self._text = buffer.text
         self._break = "\n\n" if prose else "\n"
         self._common = buffer.at(apart.common)
@@ -153,7 +159,10 @@ class _Finder:
         cases: list[Case] = []
         for it in items:
             touched = by_site((*it.my_operations, *it.their_operations))
-            cases += [Case(touched, by_site(spans)) for spans in (it.my_operations, it.their_operations, ())]
+            cases += [
+                Case(touched, by_site((*self._decided, *spans)))
+                for spans in (it.my_operations, it.their_operations, ())
+            ]
         outcomes = iter(self._buffer.outcomes(self._buffer.version, cases))
         return [
             replace(it, as_theirs=next(outcomes), as_mine=next(outcomes), as_found=next(outcomes))

@@ -34,6 +34,7 @@ from crdt import Patch
 from jpterm_like.client.events import (
     ApartChanged,
     Changed,
+    Decided,
     Event,
     Notice,
     PeopleChanged,
@@ -554,6 +555,8 @@ class Editor(Editing, Rows, can_focus=True):
                 self._reopen(patch)
             case ApartChanged():
                 self.reviewing.apart_changed()
+            case Decided():
+                self.reviewing.follow_decisions()
             case StatusChanged():
                 self.reviewing.note_status()
                 self.awareness.announce_people(monotonic())

@@ -16,6 +16,7 @@ from jpterm_like.client.events import Event, Guest, LineMessage, SearchPlace, St
 from jpterm_like.files.charsets import Known
 from jpterm_like.files.encoding import Form
 from jpterm_like.history.apart import Apart
+from jpterm_like.history.decisions import Step
 from jpterm_like.last_time import KeptView
 from jpterm_like.sync.presence import Person
 from jpterm_like.sync.unsaved_work import Discard
@@ -147,6 +148,13 @@ class EditorSession(Protocol):
     @property
     def apart(self) -> Apart | None:
         """What others and I did without hearing of each other, until it is reviewed; `ApartChanged` tells of it."""
+
+    @property
+    def steps(self) -> list[Step]:
+        """What the user has decided in that review: add to it, and call `note_decisions`. `Decided` tells of it."""
+
+    def note_decisions(self) -> None:
+        """Keep what was decided, and show it in all views."""
 
     def review_done(self) -> None:
         """Note that the user has reviewed it."""

@@ -29,6 +29,7 @@ from jpterm_like.client.last_visit import LastVisit, Parted, encode_visit
 from jpterm_like.config import Paths, Settings
 from jpterm_like.files.access_control import Access, FilePermissions, PathPermissions
 from jpterm_like.history.apart import Apart, Work
+from jpterm_like.history.decisions import Choice, Step
 from jpterm_like.packs import records
 from jpterm_like.packs.marker import encode as encode_marker
 from jpterm_like.packs.marker import marker_name
@@ -110,6 +111,7 @@ def main() -> None:
     later.mkdir(exist_ok=True)
     write_once(later / "54-Whereabouts", whereabouts_of_later())
     write_once(later / "visit.json", encode_visit(VISIT))
+    write_once(later / "visit-2.json", encode_visit(VISIT_2))
 
 
 VISIT = LastVisit(
@@ -118,6 +120,15 @@ VISIT = LastVisit(
     Apart(Version({3: 4}), Version({3: 5}), Version({3: 4, 9: 2}), 1_789_999_000.0, 1_789_999_600.25, 2),
     Work(Version({3: 4}), Version({3: 5, 8: 1}), 1_789_999_000.0, 1_789_999_600.25),
     Parted(Version({3: 4, 9: 1}), 1_789_999_000.0),
+)
+
+assert VISIT.apart is not None
+VISIT_2 = VISIT._replace(
+    apart=VISIT.apart._replace(settled=((3, 1, 4), (2**64 - 1, 0, 2))),
+    steps=(
+        Step(Choice.THEIRS, (((9, 0, 2), (2**64 - 1, 3, 4)),), (3, 5, 9)),
+        Step(Choice.KEEP, (((9, 2, 3),), ((9, 4, 5),)), (0, 0, 0)),
+    ),
 )
 
 

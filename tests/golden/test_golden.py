@@ -19,6 +19,7 @@ from jpterm_like.client.last_visit import LastVisit, Parted, decode_visit, encod
 from jpterm_like.config import Paths, Settings
 from jpterm_like.files.access_control import Access
 from jpterm_like.history.apart import Apart, Work
+from jpterm_like.history.decisions import Choice, Step
 from jpterm_like.packs.decisions import Standing
 from jpterm_like.packs.names import lane_name
 from jpterm_like.packs.pack import PackRecord
@@ -97,28 +98,40 @@ def test_a_store_of_an_older_release_opens_unchanged(release: str, name: str, tm
 
 
 def test_the_note_of_a_last_visit_is_read() -> None:
-    """What was seen and what is to be reviewed; a broken note counts as none, and one of a newer release is left alone."""
-    data = (GOLDEN / "later" / "visit.json").read_bytes()
-    assert decode_visit(data) == LastVisit(
+    """What was seen, what is to be reviewed and what is decided; a broken note counts as none, and one of a newer release is left alone."""
+    visit = LastVisit(
         Version({3: 5, 2**64 - 1: 7}),
         1_790_000_000.5,
         Apart(Version({3: 4}), Version({3: 5}), Version({3: 4, 9: 2}), 1_789_999_000.0, 1_789_999_600.25, 2),
         Work(Version({3: 4}), Version({3: 5, 8: 1}), 1_789_999_000.0, 1_789_999_600.25),
         Parted(Version({3: 4, 9: 1}), 1_789_999_000.0),
     )
-    found = decode_visit(data)
-    assert found is not None and encode_visit(found) == data
+    assert decode_visit((GOLDEN / "later" / "visit.json").read_bytes()) == visit
+    assert visit.apart is not None
+    decided = visit._replace(
+        apart=visit.apart._replace(settled=((3, 1, 4), (2**64 - 1, 0, 2))),
+        steps=(
+            Step(Choice.THEIRS, (((9, 0, 2), (2**64 - 1, 3, 4)),), (3, 5, 9)),
+            Step(Choice.KEEP, (((9, 2, 3),), ((9, 4, 5),)), (0, 0, 0)),
+        ),
+    )
+    data = (GOLDEN / "later" / "visit-2.json").read_bytes()
+    assert decode_visit(data) == decided and encode_visit(decided) == data
     for end in range(len(data)):
         assert decode_visit(data[:end]) is None
+    newer = data.replace(b'"version":2', b'"version":3')
     for foreign in (
         b"[]",
-        b'{"version":1}',
-        data.replace(b'"version":1', b'"version":2'),
+        b'{"version":2}',
+        newer,
+        data.replace(b"[3,5,9]", b"[3,9,5]"),
+        data.replace(b"[3,5,9]", b'[3,5,"x"]'),
+        data.replace(b'["t",', b'["x",'),
         b"\xff",
         b"1" * 5000,
     ):
         assert decode_visit(foreign) is None
-    assert is_of_newer(data.replace(b'"version":1', b'"version":2')) and not is_of_newer(data)
+    assert is_of_newer(newer) and not is_of_newer(data)
 
 
 @pytest.mark.parametrize("release", NOTES)

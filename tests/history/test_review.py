@@ -8,7 +8,8 @@ import pytest
 
 from crdt import Outcome, Patch, TextBuffer, Version
 from jpterm_like.history.apart import Apart
-from jpterm_like.history.review import Choice, Review
+from jpterm_like.history.decisions import Choice
+from jpterm_like.history.review import Review
 from jpterm_like.history.review_items import Item, Kind, Rank, counts, items_of
 from tests.crdt.model import Id
 from tests.crdt.test_twin import World
@@ -213,7 +214,7 @@ def test_all_of_an_author_leaves_what_both_touched() -> None:
     assert not review.undo(ann)
 
 
-def test_a_further_review_leaves_out_what_was_decided() -> None:
+def test_a_further_review_does_not_ask_again_what_was_decided() -> None:
     """Two outages before all is reviewed are one review; what was decided is not asked again, and the same item is shown."""
     both = Both("one\n\ntwo\n\nthree\n")
     both.write(both.ann, "one", "One")
@@ -228,11 +229,38 @@ def test_a_further_review_leaves_out_what_was_decided() -> None:
     both.ann.integrate(both.bob.changes_since(mine))
     theirs = Version({**dict(both.bob.version.items()), 1: 0})
     apart = Apart(both.common, mine, theirs, 0, 0, 0)
-    further = Review(apart, tuple(items_of(both.ann, apart, prose=True)))
+    further = Review(apart, tuple(items_of(both.ann, apart, True, review.steps)), review.steps)
     further.go_on_from(review)
-    assert [texts(it)[1] for it in further.items] == ["TWO", "3"]
+    assert [texts(it)[1] for it in further.items] == ["ONE", "TWO", "3"]
+    assert further.decisions == {0: Choice.MINE}
     assert further.item.their_operations == review.item.their_operations
     assert both.ann.text == "One\n\nTWO\n\n3\n"
+
+
+def test_what_was_decided_before_a_restart_is_decided_and_can_be_decided_otherwise() -> None:
+    """The items are found anew in the text as it is after the decision, in an opening of another site."""
+    both = Both("the color of rope\n\ntwo\n")
+    both.write(both.ann, "color", "colour")
+    both.write(both.bob, "color", "colors")
+    both.write(both.bob, "two", "2")
+    review = both.review()
+    merged = both.ann.text
+    review.decide(Choice.THEIRS, Writer(both.ann))
+    own_sites = both.ann.own_sites
+    again = TextBuffer.decode(both.ann.encode(), site=9, author="ann", own_sites=own_sites)
+    found = tuple(items_of(again, review.apart, True, review.steps))
+    after = Review(review.apart, found, list(review.steps))
+    assert after.decisions == {0: Choice.THEIRS} and after.open == [1]
+    for choice, text in (
+        (Choice.MINE, "the colour of rope\n\n2\n"),
+        (Choice.BOTH, merged),
+        (Choice.THEIRS, "the colors of rope\n\n2\n"),
+    ):
+        after.decide(choice, Writer(again))
+        assert again.text == text
+    while after.undo(Writer(again)):
+        pass
+    assert again.text == merged and after.open == [0, 1]
 
 
 def test_nothing_of_theirs_is_nothing_to_review() -> None:

@@ -14,6 +14,7 @@ import pytest
 from crdt import Version
 from jpterm_like.client.catching_up import CatchingUp
 from jpterm_like.client.events import ApartChanged, Notice, RequestFailed
+from jpterm_like.history.decisions import Choice, Step
 from jpterm_like.history.review_items import Kind, items_of
 from jpterm_like.sync import wire
 from tests.sync.network import Peer, session_of, simulate
@@ -228,7 +229,7 @@ def test_nothing_of_mine_is_sent_before_theirs_was_heard(tmp_path: Path) -> None
 
 
 def test_a_review_stays_until_it_is_finished(tmp_path: Path) -> None:
-    """Also when the editor is closed, or dies, and opens the text again."""
+    """Also when the editor is closed, or dies, and opens the text again; with what was decided in it."""
 
     async def live(chance: random.Random) -> None:
         world = Apart(tmp_path, chance, "the color of rope\n")
@@ -240,18 +241,26 @@ def test_a_review_stays_until_it_is_finished(tmp_path: Path) -> None:
         await world.scene.settle(ann, bob)
         assert bob.session is not None
         before = bob.session.apart
+        step = Step(Choice.MINE, (((7, 0, 3),),), (7, 3, 5))
+        bob.session.steps.append(step)
+        bob.session.note_decisions()
+        await asyncio.sleep(0.1)
         await bob.die()
         await bob.start()
         assert bob.session.apart == before is not None
+        assert bob.session.steps == [step]
         await asyncio.wait_for(bob.session.synced(), 60)
+        bob.session.steps.append(step)
+        bob.session.note_decisions()
         await bob.close()
         await bob.start()
         assert bob.session is not None and bob.session.apart is not None
         assert bob.session.apart.common == before.common
+        assert bob.session.steps == [step, step]
         bob.session.review_done()
         await bob.die()
         await bob.start()
-        assert bob.session.apart is None
+        assert bob.session.apart is None and bob.session.steps == []
 
     simulate(5, live)
 

@@ -13,6 +13,7 @@ from crdt.patch import Splice
 from jpterm_like.client.events import (
     ApartChanged,
     Changed,
+    Decided,
     Event,
     Guest,
     LineMessage,
@@ -28,6 +29,7 @@ from jpterm_like.errors import JptermError
 from jpterm_like.files.charsets import UNKNOWN
 from jpterm_like.files.encoding import Form
 from jpterm_like.history.apart import Apart
+from jpterm_like.history.decisions import Step
 from jpterm_like.sync.presence import Person
 from jpterm_like.sync.unsaved_work import (
     Discard,
@@ -86,6 +88,7 @@ class Desk:
         self.answers_soon = False
         self.committed: str | None = None
         self.apart: Apart | None = None
+        self.steps: list[Step] = []
         self._listeners: list[Callable[[Event], None]] = []
 
     def join(self, other: Desk) -> None:
@@ -114,8 +117,12 @@ class Desk:
         patch = self.buffer.make(outcome, self.now)
         return self._mine(patch) if patch else patch
 
+    def note_decisions(self) -> None:
+        self.tell(Decided())
+
     def review_done(self) -> None:
         self.apart = None
+        self.steps.clear()
         self.tell(ApartChanged())
 
     def break_undo(self) -> None:

@@ -25,7 +25,8 @@ from jpterm_like.tui.widgets.messages import Messages
 
 if TYPE_CHECKING:
     from jpterm_like.history.apart import Apart
-    from jpterm_like.history.review import Choice, Review
+    from jpterm_like.history.decisions import Choice, Step
+    from jpterm_like.history.review import Review
     from jpterm_like.history.review_items import Item
     from jpterm_like.tui.widgets.card import Card
 
@@ -116,24 +117,26 @@ class Reviewing:
         from jpterm_like.history.review_items import items_of
 
         prose = language_here(self._editor).prose
+        steps = session.steps
         if len(buffer) <= AT_ONCE_CHARACTERS:
-            items = items_of(buffer, apart, prose)
+            items = items_of(buffer, apart, prose, steps)
         else:
             data, own_sites = buffer.encode(), buffer.own_sites
-            items = await asyncio.to_thread(_items_of_copy, data, own_sites, apart, prose)
+            items = await asyncio.to_thread(_items_of_copy, data, own_sites, apart, prose, tuple(steps))
         if apart is not session.apart or buffer is not session.buffer:
             return
-        self._begin(Review(apart, tuple(items)))
+        self._begin(Review(apart, tuple(items), steps))
 
     def _begin(self, review: Review) -> None:
-        if self.review is not None:
-            review.go_on_from(self.review)
-        if not review.items:
+        before = self.review
+        if before is not None:
+            review.go_on_from(before)
+        if not review.items or (review.is_done and self.card is None):
             self._editor.session.review_done()
             return
         self.review, self._helps = review, False
-        self._decided()
-        if self._editor.speaks:
+        self._show_decisions()
+        if self._editor.speaks and (before is None or not review.open_ones <= before.open_ones):
             self._offer(review)
         self._was_offline = self._editor.session.status.state != "connected"
         self._editor.update(now=False)
@@ -143,7 +146,7 @@ class Reviewing:
         from jpterm_like.tui.commands.review_page import offer
 
         sentence = offer(review, self._was_offline, self._editor.keymap.key_label("review"))
-        if any(item.is_both for item in review.items):
+        if any(review.items[number].is_both for number in review.open):
             self._messages.say_about(TOPIC, sentence, asyncio.get_running_loop().time())
         else:
             self._messages.notify(sentence, asyncio.get_running_loop().time())
@@ -285,7 +288,7 @@ class Reviewing:
     # Its keys
 
     def _key(self, event: events.Key) -> None:
-        from jpterm_like.history.review import Choice
+        from jpterm_like.history.decisions import Choice
 
         review = self.review
         command = self._editor.keymap.command(event.key) or ""
@@ -315,7 +318,8 @@ class Reviewing:
         elif letter == "z" or command == "undo":
             if self._editor.may_write() and not review.undo(self._editor.session):
                 self._editor.say("Nothing is decided yet.")
-            self._decided()
+            else:
+                self._decided()
             self._show_item()
         elif letter in ("a", "K"):
             self._keep(review, letter)
@@ -336,7 +340,7 @@ class Reviewing:
         self._show_item()
 
     def _decide(self, review: Review, choice: Choice) -> None:
-        from jpterm_like.history.review import Choice
+        from jpterm_like.history.decisions import Choice
         from jpterm_like.tui.commands.review_page import author_names
 
         if choice in (Choice.KEEP, Choice.BOTH):  # the same: it stays as it is
@@ -370,6 +374,17 @@ class Reviewing:
         self._show_item()
 
     def _decided(self) -> None:
+        """Keep what was decided; all views show it."""
+        self._editor.session.note_decisions()
+
+    def follow_decisions(self) -> None:
+        """Show what was decided here or in another view."""
+        if self.review is not None:
+            self.review.follow()
+            self._show_decisions()
+            self.update_card()
+
+    def _show_decisions(self) -> None:
         review, buffer = self.review, self._editor.session.buffer
         if review is None:
             return
@@ -379,7 +394,9 @@ class Reviewing:
             self._messages.forget(TOPIC)
 
 
-def _items_of_copy(data: bytes, own_sites: frozenset[int], apart: Apart, prose: bool) -> list[Item]:
+def _items_of_copy(
+    data: bytes, own_sites: frozenset[int], apart: Apart, prose: bool, steps: tuple[Step, ...]
+) -> list[Item]:
     from jpterm_like.history.review_items import items_of
 
-    return items_of(TextBuffer.decode(data, own_sites=own_sites), apart, prose)
+    return items_of(TextBuffer.decode(data, own_sites=own_sites), apart, prose, steps)

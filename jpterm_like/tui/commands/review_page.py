@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Final
 
 from crdt import TextBuffer
-from jpterm_like.history.review import Choice, Review
+from jpterm_like.history.decisions import Choice
+from jpterm_like.history.review import Review
 from jpterm_like.history.review_items import Item, Kind, Pieces, Rank, counts
 from jpterm_like.sync.unsaved_work import SOMEBODY, join_names
 from jpterm_like.tui.commands.editing import Editing
@@ -155,14 +156,15 @@ def _entries(editor: Editing, review: Review, rows: int) -> tuple[tuple[str, boo
 
 def offer(review: Review, was_offline: bool, key: str) -> str:
     """Say in a sentence what there is to review. `was_offline`: I was, otherwise the others were; `key` shows the review."""
-    both, mine, _ = counts(review.items)
+    items = [review.items[number] for number in review.open]
+    both, mine, _ = counts(items)
     names: dict[str, None] = {}
-    for item in review.items:
+    for item in items:
         names.update(dict.fromkeys(item.names))
     who = join_names([_name(name) for name in names])
     since, until = _time(review.apart.since), _time(review.apart.until)
     between = f"at {until}" if since == until else f"from {since} to {until}"
-    changes = "1 change" if len(review.items) == 1 else f"{len(review.items):,} changes"
+    changes = "1 change" if len(items) == 1 else f"{len(items):,} changes"
     if was_offline:
         sentence = f"You were offline {between}; {changes} by {who}"
     else:
@@ -170,7 +172,7 @@ def offer(review: Review, was_offline: bool, key: str) -> str:
         sentence = f"{who} {verb} offline {between}; {changes}"
     if both or mine:
         sentence += f", {both + mine:,} where you wrote"
-    sentence += f". {key} shows {'it' if len(review.items) == 1 else 'them'}." if key else "."
+    sentence += f". {key} shows {'it' if len(items) == 1 else 'them'}." if key else "."
     return sentence
 
 

@@ -16,6 +16,7 @@ from crdt.past import PastText
 from crdt.patch import NOTHING
 from jpterm_like.client.events import Changed, Event, PeopleChanged, Reset, Status, StatusChanged
 from jpterm_like.files.encoding import Form
+from jpterm_like.history.decisions import Step
 from jpterm_like.history.timeline import Place, Timeline
 from jpterm_like.sync.presence import Person
 from jpterm_like.tui.ports import EditorSession
@@ -46,6 +47,7 @@ class PastSession:
         self._has: Version = live.buffer.version
         self.timeline = self._make_timeline()
         self.place: Place = self.timeline.now
+        self.steps: list[Step] = []
         self._listeners: list[Callable[[Event], None]] = []
         self.is_replaced = False
         """Whether the live session continues with another text, so that this is not its past."""

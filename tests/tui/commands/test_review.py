@@ -10,6 +10,7 @@ import pytest
 from jpterm_like.client.events import ApartChanged, Status, StatusChanged
 from jpterm_like.history.apart import Apart
 from jpterm_like.tui.commands import review as reviewing
+from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.widgets.card import Card
 from tests.tui.story import Story
 from tests.tui.terminal import until
@@ -198,6 +199,44 @@ async def test_who_only_reads_can_keep_and_look() -> None:
         await story.go_on("ann presses f9 t u e K")
         assert ann.buffer.text == before
         await story.go_on("ann presses escape")
+        assert ann.apart is None
+
+
+async def test_two_views_of_a_text_share_what_is_decided() -> None:
+    """Also with the card open in the first one when f9 is pressed in the other."""
+    async with apart(size=(120, 40)) as story:
+        await both_fix_a_word(story)
+        await story.go_on("ann presses f9 t")
+        await story.go_on("ann presses f9 ctrl+backslash")
+        second = story.pilots["ann"].app.query(Editor)[1]
+        await until(story.pilots["ann"], lambda: second.reviewing.review is not None)
+        assert second.reviewing.review is not None and second.has_focus
+        assert [it.value for it in second.reviewing.review.decisions.values()] == ["t"]
+        await story.go_on("ann presses f9")
+        (shown,) = story.pilots["ann"].app.query(Card)
+        assert "2 of 2" in card(story)[0] and shown.has_focus
+        await story.go_on("ann presses k")
+        first = story.editor().reviewing.review
+        assert first is not None and first.is_done and not story.editor().reviewing.has_signs
+        await story.go_on("ann presses z z")
+        assert first.open == [0, 1] and story.editor().reviewing.has_signs
+        await story.go_on("ann presses K enter")
+        assert story.editor().reviewing.review is second.reviewing.review is None and not card(story)
+
+
+async def test_decisions_are_there_after_a_restart_and_what_is_decided_is_not_offered() -> None:
+    async with apart() as story:
+        await both_fix_a_word(story)
+        await story.go_on("ann presses f9 t escape")
+        ann = story.desks["ann"]
+        story.editor().reviewing.restart()
+        await until(story.pilots["ann"], lambda: story.editor().reviewing.review is not None)
+        assert "; 1 change. f9" in story.editor().messages.text and gutter(story)[0] != "!"
+        await story.go_on("ann presses f9")
+        assert card(story)[0].startswith("─ 2 of 2 ─ bob wrote this")
+        await story.go_on("ann presses up m")
+        assert ann.buffer.text == "the coloru of rope\n\none twoX\n\nthree"
+        await story.go_on("ann presses K escape")
         assert ann.apart is None
 
 
