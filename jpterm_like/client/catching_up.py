@@ -80,7 +80,7 @@ class CatchingUp(Discarding):
         overlaps = self._overlaps(common, mine, theirs)
         same = same_changes(self.buffer, common, overlaps) if channel.holds else []
         taken_out = self._take_out(same)
-        left = [it for it in overlaps if it not in taken_out and _is_mixed(it)]
+        left = [it for it in overlaps if it not in taken_out and is_mixed(it)]
         until = clock.wall()
         visit, self._visit_before = self._visit_before, None
         since = min(it.at for it in (parted, visit, Parted(had, until)) if it is not None)
@@ -166,7 +166,7 @@ class CatchingUp(Discarding):
         same += taken_out + awaited
         settled = operations_in(same)
         done = OperationSet(settled)
-        left = [it for it in overlaps if _is_mixed(it) and not done.has_all(it.their_operations)]
+        left = [it for it in overlaps if is_mixed(it) and not done.has_all(it.their_operations)]
         if not left and not same and work.until - work.since < AWAY_S:
             return
         self._offer_review(Apart(common, mine, theirs, work.since, work.until, len(taken_out), settled))
@@ -332,7 +332,7 @@ class CatchingUp(Discarding):
             self._notify(ApartChanged())
 
 
-def _is_mixed(overlap: Overlap) -> bool:
+def is_mixed(overlap: Overlap) -> bool:
     """Return whether the text there is neither as mine nor as theirs."""
     return overlap.now not in (overlap.mine, overlap.theirs)
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final, Literal
 from crdt import Patch, TextBuffer, Version
 from jpterm_like import clock
 from jpterm_like.access.addresses import follow_rename
-from jpterm_like.client.catching_up import CatchingUp
 from jpterm_like.client.connection import RETRY_MOST_S
 from jpterm_like.client.events import Notice, PeopleChanged, Reset, Status, StatusChanged
 from jpterm_like.client.journal import held_of, unused_slot
 from jpterm_like.client.last_visit import Parted
+from jpterm_like.client.same_moment import SameMoment
 from jpterm_like.client.topics import OF_SERVER
 from jpterm_like.errors import JptermError
 from jpterm_like.saver import RestoredPad, Saver
@@ -33,7 +33,7 @@ log = logging.getLogger("jpterm_like.client.joining")
 KEPT_HERE: Final = "What you wrote last did not reach the others: it is kept on this machine, and sent when you may write here again."
 
 
-class Joining(CatchingUp):
+class Joining(SameMoment):
     """How a session joins the document that its server has."""
 
     def _on_server_known(self) -> None:

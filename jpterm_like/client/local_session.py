@@ -33,6 +33,7 @@ from jpterm_like.errors import JptermError
 from jpterm_like.files.encoding import Form
 from jpterm_like.history.apart import Apart, Work
 from jpterm_like.history.decisions import Step
+from jpterm_like.history.operations import OperationSet
 from jpterm_like.saver import Saver
 from jpterm_like.storage.base import Storage
 from jpterm_like.sync.ancestry import remember_save
@@ -164,6 +165,12 @@ class LocalSession:
         """Held while the note beside the journal is written."""
         self._is_keyed = False
         """Whether there was a key that is not noted yet: an edit, or a move of the caret."""
+        self._new_since: float | None = None
+        """Since when there are edits of mine that are not stored at the server, as far as is known here; seconds since 1970."""
+        self._is_comparing = False
+        """Whether such an edit is being compared with one by others of the same moment."""
+        self._moment = OperationSet(())
+        """What was told of such edits last."""
         self._parted: Parted | None = None
         """Since when I have not heard all that the others did; None while I do."""
         self._attach(pad)

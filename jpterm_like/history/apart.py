@@ -23,7 +23,7 @@ class Apart(NamedTuple):
     """Their version: the common version, and their work."""
     since: float
     until: float
-    """Seconds since 1970, from the last that both had until the sides met."""
+    """Seconds since 1970, from the last that both had until the sides met; equal for a moment."""
     taken_out: int
     """Changes that both made, of which my copy was taken out."""
     settled: tuple[Span, ...] = ()
@@ -37,11 +37,22 @@ class Apart(NamedTuple):
             self.common,
             self.mine.merge(mine),
             self.theirs.merge(others),
-            min(self.since, later.since),
-            max(self.until, later.until),
+            *self._times_with(later),
             self.taken_out + later.taken_out,
             merged_spans((*self.settled, *later.settled)),
         )
+
+    @property
+    def is_moment(self) -> bool:
+        """Whether both were connected, and wrote at one moment."""
+        return self.since == self.until
+
+    def _times_with(self, later: Apart) -> tuple[float, float]:
+        if later.is_moment:
+            return (later.since, later.until) if self.is_moment else (self.since, self.until)
+        if self.is_moment:
+            return later.since, later.until
+        return min(self.since, later.since), max(self.until, later.until)
 
 
 class Work(NamedTuple):

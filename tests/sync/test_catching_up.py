@@ -465,6 +465,30 @@ def test_an_older_server_and_older_clients_go_on(tmp_path: Path, monkeypatch: py
     simulate(12, live)
 
 
+def test_two_who_come_back_at_one_moment_to_an_older_server_are_both_told_of_two_copies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jpterm_like.sync.link.FEATURES", tuple(set(wire.FEATURES) - {wire.APART}))
+
+    async def live(chance: random.Random) -> None:
+        world = Apart(tmp_path, chance, "I saw teh\n")
+        ann, bob = await world.join("ann"), await world.join("bob")
+        await world.part(ann, bob)
+        for peer in (ann, bob):
+            change("teh", "the")(peer)
+            world.scene.network.join(peer.who)
+        for peer in (ann, bob):
+            session_of(peer).retry_now()
+        await asyncio.sleep(10)
+        assert await world.scene.settle(ann, bob) == "I saw thehe\n"
+        for peer in (ann, bob):
+            assert undecided(peer) == [Kind.SAME_CHANGE]
+            assert any("look at line 1" in it for it in world.told[peer.name])
+
+    for seed in range(5):
+        simulate(seed, live)
+
+
 def test_who_dies_before_the_others_were_told_tells_them_later(tmp_path: Path) -> None:
     async def live(chance: random.Random) -> None:
         world = Apart(tmp_path, chance, "the color of rope\n")

@@ -162,6 +162,9 @@ def offer(review: Review, was_offline: bool, key: str) -> str:
     for item in items:
         names.update(dict.fromkeys(item.names))
     who = join_names([_name(name) for name in names])
+    if review.apart.is_moment:
+        what = "word" if _is_word(items[0]) else "place"
+        return f"You and {who} changed the same {what} at one moment.{f' {key} shows it.' if key else ''}"
     since, until = _time(review.apart.since), _time(review.apart.until)
     between = f"at {until}" if since == until else f"from {since} to {until}"
     changes = "1 change" if len(items) == 1 else f"{len(items):,} changes"

@@ -32,7 +32,7 @@ async def apart(text: str = TEXT, size: tuple[int, int] = (80, 24)) -> AsyncIter
         yield story
 
 
-async def meet(story: Story, ann_was_away: bool = True) -> None:
+async def meet(story: Story, ann_was_away: bool = True, met_at: float = 10_000) -> None:
     """Ann gets what bob wrote, and a review."""
     ann, bob = story.desks["ann"], story.desks["bob"]
     mine, theirs = ann.buffer.version, bob.buffer.version
@@ -43,7 +43,7 @@ async def meet(story: Story, ann_was_away: bool = True) -> None:
         ann.status = Status("connected")
         ann.tell(StatusChanged())
     ann.receive()
-    ann.apart = Apart(type(mine)(known), mine, theirs, 1_000, 10_000, 0)
+    ann.apart = Apart(type(mine)(known), mine, theirs, 1_000, met_at, 0)
     ann.tell(ApartChanged())
     await until(story.pilots["ann"], lambda: story.editor().reviewing.review is not None)
 
@@ -254,6 +254,15 @@ async def test_the_people_who_were_online_are_told_who_was_not() -> None:
         await meet(story, ann_was_away=False)
         assert "bob was offline from" in story.editor().messages.text
         assert story.editor().reviewing.review is not None
+
+
+async def test_two_who_changed_a_word_at_one_moment_are_told_so() -> None:
+    async with apart() as story:
+        await story.go_on("ann presses ctrl+right ctrl+right u")
+        await story.go_on("bob presses ctrl+right ctrl+right s")
+        await meet(story, ann_was_away=False, met_at=1_000)
+        told = "You and bob changed the same word at one moment. f9 shows it."
+        assert story.editor().messages.text == told and gutter(story)[0] == "!"
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 15), (30, 9), (20, 5)])
