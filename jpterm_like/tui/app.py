@@ -7,7 +7,6 @@ exception; the text is in the session's journal either way.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import select
@@ -32,6 +31,7 @@ from jpterm_like.errors import JptermError
 from jpterm_like.last_time import LastTime
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor
+from jpterm_like.tui.garbage import GarbagePasses
 from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.people_commands import LINES_KEPT
 from jpterm_like.tui.ports import EditorSettings, FileCatalog, Inviter, Opening
@@ -148,6 +148,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         self.is_named = is_named
         self._inspects = inspects
         self._left_out = left_out
+        self._garbage = GarbagePasses()
         self._colourless = colourless
         self._undercurls = not self._few_colours and can_undercurl(os.environ)
         self._theme_wanted = theme or settings.theme
@@ -289,14 +290,13 @@ class EditorApp(RememberingApp, inherit_bindings=False):
             self.do_inspect()
         if self._chooses:
             self.choose_file(folder_first=True)
-        # Objects made at the start stay: keep the garbage collector from walking them while somebody types.
-        gc.freeze()
-        gc.enable()
+        self._garbage.start()
 
     def on_resize(self, event: events.Resize) -> None:
         self.arrange_views(event.size.width)
 
     async def on_unmount(self) -> None:
+        self._garbage.stop()
         await self.end_spelling()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
