@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -125,6 +126,9 @@ LINES_PAUSE_S: Final = 0.01
 FIRST_KEYS: Final = {"open": "open", "help": "keys", "palette": "commands"}
 """Commands that an empty text names, with their keys."""
 
+WAITING_KEYS_MAX: Final = 1_000
+"""The most keys that are kept until a long change has ended."""
+
 NUMBERS_WIDTH_MIN: Final = 24
 """The narrowest editor with line numbers."""
 
@@ -213,6 +217,8 @@ class Editor(Editing, Rows, can_focus=True):
         self.lands_at_start = self.vi is not None
         self.settings = settings
         self._first_key = ""
+        self._waiting_keys: deque[events.Key] = deque()
+        """The keys that were typed during a long change."""
         self._has_had_keys = False
         """Whether a key was pressed here: the text needs no introduction any more."""
         self._tab_width = settings.tab_width
@@ -273,6 +279,7 @@ class Editor(Editing, Rows, can_focus=True):
         self.awareness.collaborators = self.collaborators
         self._edits = []
         self._edit_visited = 0
+        self._waiting_keys.clear()  # they were for the other text
         self.extras = self.renderer.extras = []
         self.bookmarks = []
         self.closing_marks = ClosingMarks(buffer)
@@ -854,6 +861,24 @@ class Editor(Editing, Rows, can_focus=True):
         return takes_letters and not self._first_key and self.bulk_edit is None
 
     async def on_key(self, event: events.Key) -> None:
+        if self._waiting_keys and self.bulk_edit is None:
+            self._waiting_keys.append(event)  # behind those that were typed before it
+            event.stop()
+            event.prevent_default()
+        else:
+            self._take_key(event)
+
+    def stop_bulk_edit(self) -> None:
+        super().stop_bulk_edit()
+        if self._waiting_keys:
+            asyncio.get_running_loop().call_soon(self._take_waiting_keys)
+
+    def _take_waiting_keys(self) -> None:
+        """Handle the keys that were typed during a long change."""
+        while self._waiting_keys and self.bulk_edit is None:
+            self._take_key(self._waiting_keys.popleft())
+
+    def _take_key(self, event: events.Key) -> None:
         self.messages.go_on(monotonic())
         self._has_had_keys = True
         rows = self.view.rows()
@@ -870,6 +895,8 @@ class Editor(Editing, Rows, can_focus=True):
             event.prevent_default()
             if command == "deselect":
                 self.stop_bulk_edit()
+            elif len(self._waiting_keys) < WAITING_KEYS_MAX:
+                self._waiting_keys.append(event)
         elif command != "follow_person" and self.stop_following() and command == "deselect":
             event.stop()
             event.prevent_default()

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from crdt.patch import Splice
 from jpterm_like.tui.clipboard import Clipboard
-from jpterm_like.tui.commands.bulk_edit import BulkEdit, LineEdit
+from jpterm_like.tui.commands.bulk_edit import BulkEdit, LineEdit, LongChange
 from jpterm_like.tui.keymap import Command, Keymap
 from jpterm_like.tui.ports import EditorSession, EditorSettings
 from jpterm_like.tui.text.closing_marks import ClosingMarks
@@ -25,8 +26,11 @@ from jpterm_like.tui.text.viewport import View
 if TYPE_CHECKING:
     from jpterm_like.tui.commands.macro import Macro
 
-BULK_STEP_S: Final = 0.03
-"""How long a bulk edit runs before the keyboard is served again."""
+BULK_STEP_S: Final = 0.015
+"""How long a long change runs before the keyboard is served again. A turn that also paints takes some 10 ms more."""
+
+BULK_TOLD_S: Final = 0.1
+"""How often it is said how far a long change is; painting that takes as long as some hundred edits."""
 
 EDIT_ROWS_APART: Final = 10
 """Edits closer together than this many rows count as one place to go back to."""
@@ -69,9 +73,10 @@ class Editing:
     """Whether every move extends the selection."""
     serves_each = False
     """While a command is done at one caret after the other: painting waits for the last one."""
-    bulk_edit: BulkEdit | None = None
-    """A change of many lines that is under way; until it ends, nothing else changes the text."""
+    bulk_edit: LongChange | None = None
+    """A long change that is under way; until it ends, nothing else of mine changes the text."""
     _bulk_done: Callable[[int], None]
+    _bulk_told_at = 0.0
     _typing: ExitStack | None = None
     """One undo step for what is typed at several carets without a break."""
     _edits: list[TrackedOffset]
@@ -254,7 +259,7 @@ class Editing:
         edit.follow()
         return edit.offset
 
-    # Changing many lines
+    # Long changes
 
     def change_lines(
         self,
@@ -264,26 +269,33 @@ class Editing:
         done: Callable[[int], None],
     ) -> None:
         """Change rows `first` to `last` (included) as one undo step, in slices of time; `done` gets the number of changes."""
-        self.bulk_edit, self._bulk_done = BulkEdit(self.session, self.text_layout, first, last, edits), done
+        self.change_in_slices(BulkEdit(self.session, self.text_layout, first, last, edits), done)
+
+    def change_in_slices(self, change: LongChange, done: Callable[[int], None]) -> None:
+        """Make a long change, at once as far as a slice of time goes; `done` gets the number of changes."""
+        self.bulk_edit, self._bulk_done = change, done
+        self._bulk_told_at = monotonic()
         if self.serves_each:
             self.finish_bulk_edit()
         else:
             self._continue_bulk_edit()
 
     def _continue_bulk_edit(self) -> None:
-        bulk_edit = self.bulk_edit
-        if bulk_edit is not None and self._change_more_lines():
-            self.say(f"{bulk_edit.changes:,} changes so far; esc stops.")
+        change = self.bulk_edit
+        if change is not None and self._step_bulk_edit():
+            if monotonic() > self._bulk_told_at + BULK_TOLD_S:
+                self._bulk_told_at = monotonic()
+                self.say(change.tells)
             asyncio.get_running_loop().call_soon(self._continue_bulk_edit)
 
-    def _change_more_lines(self) -> bool:
-        """Change lines for BULK_STEP_S and return whether there are more."""
-        bulk_edit = self.bulk_edit
-        assert bulk_edit is not None
+    def _step_bulk_edit(self) -> bool:
+        """Go on for BULK_STEP_S and return whether there is more to do."""
+        change = self.bulk_edit
+        assert change is not None
         more = False
         self.is_changing = True
         try:
-            more = self.may_write() and bulk_edit.step(BULK_STEP_S)
+            more = self.may_write() and change.step(BULK_STEP_S)
         finally:
             self.is_changing = False
             if not more:
@@ -291,18 +303,18 @@ class Editing:
         return more
 
     def finish_bulk_edit(self) -> None:
-        """Do the rest of a bulk edit at once."""
+        """Do the rest of a long change at once."""
         while self.bulk_edit is not None:
-            self._change_more_lines()
+            self._step_bulk_edit()
 
     def stop_bulk_edit(self) -> None:
-        """End a bulk edit and keep what it has changed so far; one undo reverts it."""
-        bulk_edit, self.bulk_edit = self.bulk_edit, None
-        if bulk_edit is not None:
-            bulk_edit.end()
+        """End a long change and keep what it has changed so far; one undo reverts it."""
+        change, self.bulk_edit = self.bulk_edit, None
+        if change is not None:
+            change.end()
             self.note_edit(self.cursor.caret)
             self.finish()
-            self._bulk_done(bulk_edit.changes)
+            self._bulk_done(change.changes)
 
     # The caret
 

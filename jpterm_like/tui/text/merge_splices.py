@@ -14,13 +14,17 @@ from crdt.patch import Splice
 SPLICES_MAX: Final = 100
 """The most splices that are followed one by one."""
 
+NEAR: Final = 4_000
+"""Code points that are followed as fast as a splice: among more splices than those, neighbours so near are one."""
+
 
 def merge_splices(patch: Patch, buffer: TextBuffer, count_max: int = SPLICES_MAX) -> Patch:
     """Return a patch that changes as much or more, in at most `count_max` splices; `buffer` has the text after it."""
     splices = patch.splices[::-1]
     if len(splices) <= count_max:
         return patch
-    size = -(-len(splices) // count_max)
+    span = splices[-1].end - splices[0].start
+    size = -(-len(splices) // max(1, min(count_max, span // NEAR)))
     merged = []
     shift = 0
     for first in range(0, len(splices), size):

@@ -279,12 +279,16 @@ async def test_many_changes_go_in_steps_and_keys_wait(monkeypatch: pytest.Monkey
         bob.replace(700, 700, "a!\n")
         bob.replace(0, 0, "a?\n")
         editor.focus()
-        while editor.bulk_edit is not None:
-            await editor.on_key(
-                events.Key("x", "x")
-            )  # at once: one that waits for its turn may come after the end
-            await pilot.pause()
-        assert ann.buffer.text == "a?\n" + "b\n" * 350 + "b!\n" + "b\n" * 50
+        # At once: one that waits for its turn may come after the end.
+        await editor.on_key(events.Key("ctrl+end", None))
+        await editor.on_key(events.Key("x", "x"))
+        assert editor.bulk_edit is not None
+        await until(pilot, lambda: ann.buffer.text.endswith("x"))
+        assert ann.buffer.text == "a?\n" + "b\n" * 350 + "b!\n" + "b\n" * 50 + "x"
+        await pilot.press("ctrl+z")
+        assert ann.buffer.text == "a?\n" + "b\n" * 350 + "b!\n" + "b\n" * 50, (
+            "what is typed is a step of its own"
+        )
         await pilot.press("ctrl+z")
         assert ann.buffer.text == "a?\n" + "a\n" * 350 + "a!\n" + "a\n" * 50
         editor.run("replace_all")
