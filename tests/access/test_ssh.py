@@ -205,6 +205,45 @@ async def test_writing_in_a_file_of_another_machine(machine: Machine) -> None:
     assert (machine.home / "a b~.md").read_text() == "not so far away\nmore\n"
 
 
+async def test_the_past_of_a_file_of_another_machine(machine: Machine) -> None:
+    """Who wrote what and what it was, from a shell and in the editor, with its hub killed, and without the line."""
+    file = machine.home / "f.md"
+    file.write_text("as it was\nto delete\n")
+
+    async def do(*arguments: str) -> str:
+        done = await asyncio.to_thread(run, *arguments)
+        assert not done.stderr, done.stderr
+        return done.stdout
+
+    await do("replace", "box:f.md", "to delete", "by bob", "--name", "bob")
+    async with terminals() as terminal:
+        ann: Terminal = terminal("box:f.md", "--name", "ann")
+        await ann.shows("by bob", "connected")
+        await ann.press("ctrl+end")
+        await ann.type("by ann")
+        await ann.press("ctrl+s")
+        await until(lambda: "by ann" in file.read_text(), "the file over there to be saved")
+        blamed = [line.split()[0] for line in (await do("blame", "box:f.md")).splitlines()]
+        assert blamed[1:] == ["bob", "ann"]
+        diff = await do("diff", "box:f.md", "--from", "2000-01-01")
+        assert {"-to delete", "+by bob", "+by ann"} <= set(diff.splitlines())
+        changed = await do("changes", "box:f.md", "--since", "2000-01-01", "--by", "bob")
+        assert "by bob" in changed and "by ann" not in changed
+        machine.stop()
+        machine.kill_hub()
+        await ann.says("offline")
+        await ann.press("\x1b=")
+        await ann.shows("bob", "by ann")
+        await ann.press("\x1b=", "\x1b-", "home")
+        await ann.shows("PAST", "at the start", "to delete")
+        await ann.press("R")
+        await until(lambda: "by bob" not in ann.text and "PAST" not in ann.text, "the text as it was")
+        machine.start()
+        await ann.says("connected", patience_s=60.0)
+        await ann.press("ctrl+s")
+        await until(lambda: file.read_text() == "as it was\nto delete\n", "it is saved as it was")
+
+
 async def test_a_file_of_the_home_over_there_is_renamed(machine: Machine) -> None:
     """Its new name is beside it, wherever that home is; so is a new file."""
     (machine.home / "docs").mkdir()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
+import subprocess
 from pathlib import Path
 
 from tests.e2e.hub import kill_hub
-from tests.e2e.terminal import Serve, run, terminals, until
+from tests.e2e.terminal import PROGRAM, Serve, run, terminals, until
 
 LOOK_BACK = "\x1b-"
 
@@ -61,6 +64,54 @@ async def test_a_served_text_is_looked_at_while_another_writes_and_when_the_serv
             await ann.press("\x1b")
             await ann.shows("new as it was", "bob was here")
             await until(lambda: "PAST" not in ann.text, "the present")
+    finally:
+        if server.process.poll() is None:
+            server.kill()
+
+
+async def test_folding_changes_nothing_of_what_is_known_of_the_past(tmp_path: Path) -> None:
+    """Who wrote what, what changed, and what was deleted; with the log of the server's store replaced by a snapshot."""
+    (tmp_path / "f.md").write_text("as it was\nto delete\n")
+    server = Serve(tmp_path)
+    address = f"{server.url}/f.md"
+
+    async def do(*arguments: str, words: str = "", code: int = 0) -> str:
+        command = [*PROGRAM, *(address if it == "URL" else it for it in arguments)]
+        done = await asyncio.to_thread(
+            subprocess.run, command, input=words, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == code, done.stderr
+        return done.stdout
+
+    async def known() -> list[str]:
+        diff = await do("diff", "URL", "--from", "2000-01-01", code=1)
+        return [await do("blame", "URL", "--json"), await do("blame", "URL", "--porcelain"), diff]
+
+    def is_folded() -> bool:
+        return any((tmp_path / ".jpterm-like").rglob("*.snap"))
+
+    try:
+        await do("replace", "URL", "to delete\n", "by bob\n", "--name", "bob")
+        await do("append", "URL", "by ann\n", "--name", "ann")
+        before = await known()
+        assert "bob" in before[0] and "-to delete" in before[2] and not is_folded()
+        chance = random.Random(1)
+        long = "".join(f"{chance.getrandbits(400):x}\n" for _ in range(3500))
+        async with terminals() as terminal:
+            ann = terminal(address, "--name", "ann")
+            await ann.shows("by ann", "connected")
+            await do("append", "URL", "--name", "cid", words=long)
+            await do("replace", "URL", "--lines", "4-3503", "", "--name", "cid")
+            await until(is_folded, "the server to fold the log")
+            assert await known() == before
+            server.kill()
+            server.start()
+            await ann.shows("by ann", "connected")
+            assert await known() == before
+            await ann.press(LOOK_BACK, "home")
+            await ann.shows("at the start", "to delete")
+            await ann.press("\x1b", "\x1b=")
+            await ann.shows("bob", "by ann")
     finally:
         if server.process.poll() is None:
             server.kill()
