@@ -34,6 +34,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--carriers", type=int, default=60, help="how many histories of devices and faulty places"
     )
+    parser.addoption(
+        "--place-kills", type=int, default=8, help="how often a sync with real servers is killed"
+    )
+    parser.addoption("--place-cuts", type=int, default=7, help="how often a line to real servers is cut")
     parser.addoption("--streams", type=int, default=3, help="how many streams of random keys on each screen")
     parser.addoption(
         "--typing", type=float, default=5.0, help="for how many seconds two people type at 20 ms a key"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -12,6 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -24,6 +27,14 @@ def free_port() -> int:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
         return port
+
+
+@contextmanager
+def folder_for_all() -> Iterator[Path]:
+    """A folder that servers can use that run as nobody: not below pytest's own, which each other run of it closes to them."""
+    with TemporaryDirectory(prefix="jpterm-like-servers-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 @contextmanager
@@ -207,3 +218,50 @@ def ftp(folder: Path, port: int) -> Iterator[str]:
     command = [sys.executable, "-m", "pyftpdlib", "-i", "127.0.0.1", "-p", str(port), "-w"]
     with running([*command, "-d", str(folder / "web")], port, folder):
         yield f"ftp://127.0.0.1:{port}/"
+
+
+SFTP_SERVER = next(
+    (path for path in ("/usr/lib/openssh/sftp-server", "/usr/libexec/sftp-server") if os.path.exists(path)),
+    None,
+)
+
+
+@contextmanager
+def sshd(folder: Path, port: int) -> Iterator[Path]:
+    """Yield the settings for `ssh -F`, in which this server is `box`."""
+    program = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+    if program is None or SFTP_SERVER is None:
+        pytest.skip("OpenSSH's sshd is not installed (openssh-server)")
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    for name in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
+    (folder / "sshd_config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/user.pub\n"
+        f"PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nSubsystem sftp {SFTP_SERVER}\n"
+    )
+    host_key = (folder / "host.pub").read_text().split()
+    (folder / "known").write_text(f"box {host_key[0]} {host_key[1]}\n")
+    config = folder / "ssh_config"
+    config.write_text(
+        f"Host box\n  HostName 127.0.0.1\n  Port {port}\n  User {pwd.getpwuid(os.getuid()).pw_name}\n"
+        f"  IdentityFile {folder}/user\n  IdentitiesOnly yes\n  UserKnownHostsFile {folder}/known\n  HostKeyAlias box\n"
+    )
+    with running([program, "-D", "-e", "-f", str(folder / "sshd_config")], port, folder):
+        yield config
+
+
+@contextmanager
+def moto() -> Iterator[str]:
+    """moto's S3 server; yields its endpoint."""
+    if find_spec("obstore") is None or find_spec("moto") is None or find_spec("flask") is None:
+        pytest.skip("moto's S3 server is not installed (pip install obstore 'moto[s3]' flask flask-cors)")
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()

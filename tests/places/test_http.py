@@ -16,21 +16,15 @@ from jpterm_like.places.exchange import Memory, exchange
 from jpterm_like.places.http import HttpPlace
 from jpterm_like.places.local import LocalPlace
 from tests.places.conformance import ANN, BOB, NOTES, PLAN, PackRecord, new_mirror, pack, payloads
-from tests.places.servers import PLAIN, free_port
+from tests.places.servers import PLAIN, folder_for_all, free_port
 from tests.places.test_webdav import Answers, answers
 
 __all__ = ["answers"]
 
 
 @pytest.fixture(params=list(PLAIN), scope="module")
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, Path]]:
-    folder = tmp_path_factory.mktemp("web")
-    for each in (folder, *folder.parents[:3]):  # Apache and nginx run as nobody
-        if each != Path("/tmp"):
-            each.chmod(each.stat().st_mode | 0o055)
-    with PLAIN[request.param](folder, free_port()) as url:
+def server(request: pytest.FixtureRequest) -> Iterator[tuple[str, Path]]:
+    with folder_for_all() as folder, PLAIN[request.param](folder, free_port()) as url:
         yield url, folder / "web"
 
 

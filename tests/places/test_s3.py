@@ -9,27 +9,18 @@ from collections.abc import Iterator
 import pytest
 
 pytest.importorskip("obstore", reason="places in buckets need obstore")
-pytest.importorskip(
-    "moto.server", reason="moto's S3 server is not installed (pip install 'moto[s3]' flask flask-cors)"
-)
-
-from moto.server import ThreadedMotoServer
-
 from jpterm_like.places.base import Unreachable
 from jpterm_like.places.s3 import S3Place
 from tests.places.conformance import PlaceConformance
-from tests.places.servers import free_port
+from tests.places.servers import free_port, moto
 
 NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto() as endpoint:
+        yield endpoint
 
 
 def settings(endpoint: str) -> dict[str, str]:

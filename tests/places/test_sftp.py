@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,13 +15,7 @@ pytest.importorskip("paramiko", reason="places that ssh reaches need paramiko")
 from jpterm_like.places.base import Damaged, Place, Refused, Unreachable
 from jpterm_like.places.sftp import SftpPlace
 from tests.places.conformance import PlaceConformance
-from tests.places.servers import free_port, running
-
-SFTP_SERVER = next(
-    (path for path in ("/usr/lib/openssh/sftp-server", "/usr/libexec/sftp-server") if os.path.exists(path)),
-    None,
-)
-SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+from tests.places.servers import SFTP_SERVER, free_port, sshd
 
 
 @pytest.fixture
@@ -51,25 +42,8 @@ class TestSftpPlace(PlaceConformance):
 @pytest.fixture(scope="module")
 def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     """The person's own ssh, with a sshd of the test behind it."""
-    if SSHD is None or SFTP_SERVER is None:
-        pytest.skip("OpenSSH's sshd is not installed (openssh-server)")
-    folder, port = tmp_path_factory.mktemp("ssh"), free_port()
-    if os.getuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    for name in ("host", "user"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
-    (folder / "sshd_config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/user.pub\n"
-        f"PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nSubsystem sftp {SFTP_SERVER}\n"
-    )
-    host_key = (folder / "host.pub").read_text().split()
-    (folder / "known").write_text(f"[127.0.0.1]:{port} {host_key[0]} {host_key[1]}\n")
-    (folder / "ssh_config").write_text(
-        f"Host box\n  HostName 127.0.0.1\n  Port {port}\n  User {pwd.getpwuid(os.getuid()).pw_name}\n"
-        f"  IdentityFile {folder}/user\n  IdentitiesOnly yes\n  UserKnownHostsFile {folder}/known\n"
-    )
-    with running([SSHD, "-D", "-e", "-f", str(folder / "sshd_config")], port, folder):
-        yield ["ssh", "-F", str(folder / "ssh_config"), "-o", "BatchMode=yes", "-s", "box", "sftp"]
+    with sshd(tmp_path_factory.mktemp("ssh"), free_port()) as config:
+        yield ["ssh", "-F", str(config), "-o", "BatchMode=yes", "-s", "box", "sftp"]
 
 
 class TestSftpPlaceThroughSsh(PlaceConformance):

@@ -19,7 +19,7 @@ from jpterm_like.places.verification import verify_place
 from jpterm_like.places.webdav import WebdavPlace
 from tests.places.conformance import ANN, NOTES, PackRecord, new_mirror, pack
 from tests.places.memory import Folder, MemoryPlace
-from tests.places.servers import WEBDAV, free_port, plain_python
+from tests.places.servers import WEBDAV, folder_for_all, free_port, plain_python
 
 
 def sentences(findings: list[Finding]) -> str:
@@ -27,11 +27,8 @@ def sentences(findings: list[Finding]) -> str:
 
 
 @pytest.fixture(params=list(WEBDAV))
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
-    for each in (tmp_path, *tmp_path.parents[:3]):  # Apache and nginx run as nobody
-        if each != Path("/tmp"):
-            each.chmod(each.stat().st_mode | 0o055)
-    with WEBDAV[request.param](tmp_path, free_port()) as url:
+def server(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+    with folder_for_all() as folder, WEBDAV[request.param](folder, free_port()) as url:
         yield request.param, url
 
 

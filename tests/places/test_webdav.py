@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -19,7 +18,7 @@ from jpterm_like.places.exchange import Memory, exchange
 from jpterm_like.places.logins import Login
 from jpterm_like.places.webdav import WebdavPlace
 from tests.places.conformance import ANN, BOB, NOTES, PackRecord, PlaceConformance, new_mirror, pack, payloads
-from tests.places.servers import WEBDAV, free_port
+from tests.places.servers import WEBDAV, folder_for_all, free_port
 
 
 @pytest.fixture(autouse=True)
@@ -39,12 +38,8 @@ def closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(params=list(WEBDAV), scope="module")
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp(request.param)
-    for each in (folder, *folder.parents[:3]):  # Apache and nginx run as nobody
-        if each != Path("/tmp"):
-            each.chmod(each.stat().st_mode | 0o055)
-    with WEBDAV[request.param](folder, free_port()) as url:
+def server(request: pytest.FixtureRequest) -> Iterator[str]:
+    with folder_for_all() as folder, WEBDAV[request.param](folder, free_port()) as url:
         yield url
 
 

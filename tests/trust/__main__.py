@@ -33,6 +33,8 @@ LONG: Final = {
     "--streams": 400,
     "--packs": 2_000_000,
     "--carriers": 500_000,
+    "--place-kills": 2_000,
+    "--place-cuts": 5_000,
 }
 """How much of each; what the suite takes of it is in `tests/conftest.py`."""
 
@@ -51,6 +53,8 @@ CI: Final = {
     "--streams": 12,
     "--packs": 20_000,
     "--carriers": 2_000,
+    "--place-kills": 100,
+    "--place-cuts": 200,
 }
 
 TESTS: Final = (
