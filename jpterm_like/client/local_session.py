@@ -348,6 +348,11 @@ class LocalSession:
         """The other people in the pad."""
         return self.pad.people
 
+    @property
+    def caret(self) -> Anchor | None:
+        """My caret, as the others are to see it; None while I look at another text."""
+        return self._caret
+
     def show_caret(self, caret: int, mark: int | None) -> None:
         """Show my caret to the others; `mark` is the other end of a selection. Both are offsets in the present text."""
         if self._put_caret(caret, mark):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from crdt import TextBuffer, Version
+from crdt import Anchor, TextBuffer, Version
 from jpterm_like.client.session import Session
 from jpterm_like.demo.weather import DemoAddress, Line
 from jpterm_like.saver import Saver
@@ -94,16 +94,16 @@ class Stage:
         server, self.server = self.server, None
         if server is None:
             return
-        self.storage.crash(keep_unsynced=True)
         for person in self.people:
             person.line.drop()
-        await server.abandon()
+        await server.abandon()  # first: an autosave that is under way must not meet a store that is gone
+        self.storage.crash(keep_unsynced=True)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def settle(self) -> None:
-        """Wait until everybody who can be reached has everything, on the server's disk too."""
+        """Wait until everybody who can be reached has everything, on the server's disk too, and sees where the others are."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_S):
                 while not self._is_settled():  # noqa: ASYNC110 - what is waited for is spread over sessions and server
@@ -118,7 +118,7 @@ class Stage:
             all(session.status.state == "offline" for session in away)
             and all(session.ready and session.status.state == "connected" for session in here)
             and all(session.version == here[0].version and not session.unsent for session in here)
-            and all(len(session.people) == len(here) - 1 for session in here)
+            and all(_carets(session) == _own_carets(here, session) for session in here)
         )
 
     def texts(self) -> Sequence[str]:
@@ -130,3 +130,13 @@ class Stage:
         await asyncio.gather(*(person.session.abandon() for person in self.people))
         await self.kill_server()
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+
+def _carets(session: Session) -> dict[int, Anchor | None]:
+    """The carets of the others, by their sites, as one of the people sees them."""
+    return {person.site: person.caret for person in session.people}
+
+
+def _own_carets(sessions: Sequence[Session], without: Session) -> dict[int, Anchor | None]:
+    """The carets of all but one, by their sites, as each of them put it."""
+    return {session.pad.buffer.site: session.caret for session in sessions if session is not without}

@@ -44,7 +44,9 @@ class Tasks:
 
     async def cancel(self) -> None:
         """Cancel all of them and wait for their ends."""
-        for task in list(self.running):
+        tasks = list(self.running)
+        for task in tasks:
             task.cancel()
+        for task in tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
