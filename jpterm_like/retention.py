@@ -9,7 +9,7 @@ is kept while nobody has the file open:
 - For a temporary file nothing is kept once the file is gone.
 - For other files the history is kept for `keep_days`, and only while all histories together need less than `keep_mb`.
 
-Unsaved work is always kept.
+Unsaved work is always kept, and so are the histories of texts that are synced: they go on at the others.
 """
 
 from __future__ import annotations
@@ -58,12 +58,15 @@ def tidy(paths: Paths, settings: Settings) -> list[str]:
             texts.setdefault(key_of(it.name) if it.file is None else str(it.file), []).append(it)
         size_bytes = sum(it.size_bytes for kept in texts.values() for it in kept)
         before = clock.wall() - settings.keep_days * DAY_S
+        synced = _synced_folders(paths)
         for kept in sorted(texts.values(), key=_changed_at):  # the oldest first
             file = kept[0].file
             is_old = file is not None and _changed_at(kept) < before
             is_gone = file is not None and is_temporary(file) and not os.path.lexists(file)
             is_too_much = size_bytes > settings.keep_mb * 1_000_000
             if not (is_old or is_gone or is_too_much):
+                continue
+            if file is not None and any(file.is_relative_to(folder) for folder in synced):
                 continue
             with contextlib.suppress(JptermError), _held(kept) as stores:  # open, or unreadable
                 if all(_is_done_with(it, store) for it, store in zip(kept, stores, strict=True)):
@@ -72,6 +75,14 @@ def tidy(paths: Paths, settings: Settings) -> list[str]:
                         removed.append(it.name)
                         size_bytes -= it.size_bytes
     return removed
+
+
+def _synced_folders(paths: Paths) -> list[Path]:
+    if not (paths.state_folder / "collections").is_dir():
+        return []
+    from jpterm_like.collection import synced_folders  # loaded for those who sync
+
+    return synced_folders(paths.state_folder)
 
 
 @contextlib.contextmanager

@@ -38,6 +38,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--place-kills", type=int, default=8, help="how often a sync with real servers is killed"
     )
     parser.addoption("--place-cuts", type=int, default=7, help="how often a line to real servers is cut")
+    parser.addoption(
+        "--killed-syncs", type=int, default=4, help="how many rounds of killed syncs of two machines"
+    )
     parser.addoption("--streams", type=int, default=3, help="how many streams of random keys on each screen")
     parser.addoption(
         "--typing", type=float, default=5.0, help="for how many seconds two people type at 20 ms a key"

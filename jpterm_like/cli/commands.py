@@ -20,6 +20,7 @@ from jpterm_like.cli import (
     script_commands,
     server_commands,
     store_commands,
+    sync_commands,
 )
 from jpterm_like.cli.manual_pages import TOPICS
 from jpterm_like.cli.parser import (
@@ -138,6 +139,7 @@ COMMANDS: Final[dict[str, Command]] = {
         *export_commands.COMMANDS,
         *hood_commands.COMMANDS,
         *store_commands.COMMANDS,
+        *sync_commands.COMMANDS,
         *_HERE,
     )
 }

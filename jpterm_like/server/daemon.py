@@ -222,6 +222,7 @@ def serve_folder(root: Path, options: ListenOptions, *, autosave_s: float) -> in
                 descriptors,
                 open_listeners,
                 identity=identity,
+                state=state,
                 autosave_s=autosave_s,
                 idle_s=None,
             )
@@ -406,6 +407,7 @@ async def _run_hub(
             descriptors,
             open_listeners,
             identity=hub_identity(paths.state),
+            state=paths.state,
             autosave_s=None,
             idle_s=idle_s,
         )
@@ -432,6 +434,7 @@ async def _run(
     open_listeners: Callable[[Server], object],
     *,
     identity: bytes,
+    state: Path | None,
     autosave_s: float | None,
     idle_s: float | None,
 ) -> int:
@@ -447,6 +450,7 @@ async def _run(
         descriptors=descriptors,
         identity=identity,
         cpu_clock=time.process_time,
+        state=state,
     )
     server.start()
     gc.set_threshold(*GARBAGE)

@@ -101,7 +101,7 @@ class OpenDocuments:
                     # The connection that asked has ended. The loading threads cannot be stopped, and nobody may open the
                     # document before they are done.
                     with contextlib.suppress(JptermError):
-                        self._tasks.start(self._close_if_unused(await loading))
+                        self._tasks.start(self.close_if_unused(await loading))
                     raise
             return opened
 
@@ -321,9 +321,9 @@ class OpenDocuments:
     def close_soon_if_unused(self, opened: OpenDocument) -> None:
         """Close a document in the background once nobody has it open and it is stored."""
         if not self.is_draining:
-            self._tasks.start(self._close_if_unused(opened))
+            self._tasks.start(self.close_if_unused(opened))
 
-    async def _close_if_unused(self, opened: OpenDocument) -> None:
+    async def close_if_unused(self, opened: OpenDocument) -> None:
         """As `close_soon_if_unused`, now.
 
         A document that cannot be written to the disk stays open: a script that made the change has no copy of it. So does a

@@ -13,7 +13,8 @@ import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from jpterm_like import clock
 from jpterm_like.access.permissions import OWNER, Rights
@@ -46,6 +47,9 @@ from jpterm_like.sync.unsaved_work import SOMEBODY, Discard, join_names, losers
 from jpterm_like.sync.wire import DISCARDING
 from jpterm_like.transports.base import Transport
 
+if TYPE_CHECKING:
+    from jpterm_like.server.carrying import Carrying
+
 DRAIN_S: Final = 2.0
 """How long a stopping server waits for its connections to end."""
 GREETING_S: Final = 5.0
@@ -68,6 +72,7 @@ class Server:
             opened or saved.
         identity: identifies this server; empty if it has no lasting one.
         cpu_clock: the time that this process has computed so far, in seconds; by default it seems idle.
+        state: the user's state folder, which has the collections whose packs are carried; None: none are.
     """
 
     def __init__(
@@ -80,7 +85,11 @@ class Server:
         descriptors: Descriptors = ENOUGH,
         identity: bytes = b"",
         cpu_clock: Callable[[], float] = lambda: 0.0,
+        state: Path | None = None,
     ) -> None:
+        self._state = state
+        self._files = files
+        self._carrying: Carrying | None = None
         self._identity = identity
         self._watcher = watcher
         self._descriptors = descriptors
@@ -282,6 +291,8 @@ class Server:
                 self._tasks.start(self._list_files(connection, request, after))
             case wire.Read(request, path, start):
                 self._tasks.start(self._read_text(connection, request, path, start))
+            case wire.Carry(request, collection, folder):
+                self._tasks.start(self._carry(connection, request, collection, folder))
             case wire.Done(request):
                 self._admission.note_answer(connection, request)
             case events.Left(channel):
@@ -410,6 +421,48 @@ class Server:
         else:
             connection.link.answer(wire.TextPart(request, data, more))
         connection.wake()
+
+    async def _carry(self, connection: Connection, request: int, collection: bytes, folder: str) -> None:
+        """Bring the texts of a folder and the packs of its collection together, for the command `sync`."""
+        try:
+            if connection.rights is not OWNER or self._state is None:
+                raise JptermError(
+                    "Only the user who runs this server, on its machine, may have its texts synced."
+                )
+            if self._carrying is None:
+                self._carrying = self._begin_carrying(self._state)
+
+            def report(done: int, of: int) -> None:
+                connection.link.tell_progress(wire.CarryProgress(request, done, of))
+                connection.wake()
+
+            found = await self._carrying.carry(collection, Path(folder), report)
+        except JptermError as problem:
+            connection.link.refuse("carrying", str(problem), request=request)
+        else:
+            answer = wire.Carried(
+                request,
+                found.written,
+                len(found.written_documents),
+                found.got,
+                len(found.got_documents),
+                tuple(name for name, _ in found.people.most_common(wire.CARRIED_SENTENCES_MAX)),
+                found.early,
+                *(
+                    tuple(
+                        each[: wire.SENTENCE_LENGTH_MAX] for each in sentences[: wire.CARRIED_SENTENCES_MAX]
+                    )
+                    for sentences in (found.notices, found.problems)
+                ),
+            )
+            connection.link.answer(answer)
+        connection.wake()
+
+    def _begin_carrying(self, state: Path) -> Carrying:
+        # Loaded for those who use it.
+        from jpterm_like.server.carrying import Carrying
+
+        return Carrying(state, self.documents, self.names, self._files, self._storage, self._commits)
 
     # ------------------------------------------------------------------ for the process and the hub
 

@@ -370,6 +370,12 @@ class Link:
         self._say(question)
         return wire.is_understood(question, self.features)
 
+    def ask_to_carry(self, request: int, collection: bytes, folder: str) -> bool:
+        """Ask that packs and texts of a folder are brought together; False if the server's release cannot do that."""
+        question = wire.Carry(request, collection, folder)
+        self._say(question)
+        return wire.is_understood(question, self.features)
+
     def ping(self, request: int) -> None:
         """Ping the peer. When the answer comes, everything that it sent before has come."""
         self._pings.append(request)
@@ -462,6 +468,10 @@ class Link:
         """A request was carried out, and its answer has more than `done` gives."""
         self._carrying_out -= 1
         self._say(answer)
+
+    def tell_progress(self, progress: wire.CarryProgress) -> None:
+        """Tell how far a request is; its answer follows."""
+        self._say(progress)
 
     @property
     def names_bytes_max(self) -> int:
@@ -800,7 +810,7 @@ class Link:
     def _on_list(self, message: wire.List, now: float) -> None:
         self._pass_on(wire.ListPage(message.request, ""), message.request)
 
-    def _on_question(self, message: wire.ListPage | wire.Read, now: float) -> None:
+    def _on_question(self, message: wire.ListPage | wire.Read | wire.Carry, now: float) -> None:
         self._pass_on(message, message.request)
 
     def _pass_on(self, message: wire.Message, request: int, refusal: str = "") -> None:
@@ -949,6 +959,7 @@ _HANDLERS: Final[dict[tuple[Side, str, type], _Handler]] = {
     ("server", "live", wire.List): Link._on_list,
     ("server", "live", wire.ListPage): Link._on_question,
     ("server", "live", wire.Read): Link._on_question,
+    ("server", "live", wire.Carry): Link._on_question,
     ("server", "live", wire.Close): Link._on_close,
     **{("client", "live", kind): handler for kind, handler in _BOTH_LIVE.items()},
     **{("server", "live", kind): handler for kind, handler in _BOTH_LIVE.items()},

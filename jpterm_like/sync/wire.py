@@ -81,6 +81,8 @@ APART: Final = "apart"
 """People are told who wrote something while offline: messages 64 and 65."""
 GUESTS: Final = "guests"
 """Owners are told how far each opening of a pad is behind: messages 72 and 73."""
+CARRYING: Final = "carrying"
+"""Owners have the texts of a folder written into packs, and packs taken in: messages 74 to 76."""
 FEATURES: Final[tuple[str, ...]] = (
     HELD,
     PAGES,
@@ -96,6 +98,7 @@ FEATURES: Final[tuple[str, ...]] = (
     FORMS,
     APART,
     GUESTS,
+    CARRYING,
 )
 """What this release can do beyond the protocol, as `Hello` and `Welcome` say it. A message or a field value that came with a
 feature is only sent to a peer that has the feature too. The fields of a message never change; a new message has a new number."""
@@ -131,6 +134,8 @@ PAGE_BYTES_MAX: Final = 128 * 1024
 """Names in one `Names`."""
 PART_BYTES_MAX: Final = 128 * 1024
 """One part of a text."""
+CARRIED_SENTENCES_MAX: Final = 20
+"""People, and sentences, in one `Carried`."""
 ANCHOR_BYTES_MAX: Final = 64
 FEATURES_MAX: Final = 32
 NUMBER_MAX: Final = 1023
@@ -966,6 +971,46 @@ class GuestList(Answer):
     """The openings of the pad, those that lack most first."""
 
     guests: Annotated[tuple[Guest, ...], guests_up_to(GUESTS_MAX)]
+
+
+Count = Annotated[int, up_to(REQUEST_MAX)]
+
+
+@message(74, feature=CARRYING)
+class Carry(Message):
+    """Have the mirror of a collection and the texts of a folder be the same. The answers are `CarryProgress`, and `Carried` as the last one."""
+
+    request: RequestNumber
+    collection: Annotated[bytes, bytes_of(16)]
+    folder: Path
+    """With the texts; the server's own notes say that it is this collection's."""
+
+
+@message(75, feature=CARRYING)
+class Carried(Answer):
+    """What of the texts went into new packs, and what came from packs."""
+
+    written: Count
+    """Changes; typing on at one place is one."""
+    written_documents: Count
+    got: Count
+    got_documents: Count
+    people: Annotated[tuple[str, ...], texts_up_to(CARRIED_SENTENCES_MAX, NAME_LENGTH_MAX)]
+    """Who made what came."""
+    early: Count
+    """Documents of which earlier changes have still to come."""
+    notices: Annotated[tuple[str, ...], texts_up_to(CARRIED_SENTENCES_MAX, SENTENCE_LENGTH_MAX)]
+    """What a person should know."""
+    problems: Annotated[tuple[str, ...], texts_up_to(CARRIED_SENTENCES_MAX, SENTENCE_LENGTH_MAX)]
+    """What could not be done, and what a person can do about it."""
+
+
+@message(76, feature=CARRYING)
+class CarryProgress(Answer):
+    """How many of the documents were looked at so far."""
+
+    done: Count
+    of: Count
 
 
 # ---------------------------------------------------------------------- frames

@@ -730,7 +730,7 @@ def test_a_document_that_is_put_away_while_another_one_is_looked_for_is_opened_a
 
         async def look() -> None:
             (opened,) = server.documents.by_name.values()
-            await server.documents._close_if_unused(opened)
+            await server.documents.close_if_unused(opened)
             assert not server.documents.by_name
 
         server.names._learn_identities = look  # type: ignore[method-assign]

@@ -1,0 +1,448 @@
+"""`jpterm-like sync PLACE [DIR]`: bring the texts of a folder and a place together.
+
+The server of the folder brings texts and the mirror together (`server.carrying`), this process the mirror and the place
+(`places.exchange`): credentials, questions and progress are here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from jpterm_like import clock
+from jpterm_like import collection as collections
+from jpterm_like.access.addresses import Address, LocalFileAddress
+from jpterm_like.access.discovery import STORE_FOLDER, find_server, find_server_of
+from jpterm_like.client.carrying import carry
+from jpterm_like.collection import Collection, PlaceNote
+from jpterm_like.config import Paths, display_name
+from jpterm_like.errors import JptermError, escape_for_terminal
+from jpterm_like.packs.decisions import Standing, standing, to_fetch, to_send
+from jpterm_like.packs.names import PackName, read_listing
+from jpterm_like.places.address import open_place
+from jpterm_like.places.base import Place, in_sentence, list_all_files
+from jpterm_like.places.exchange import Memory, Report, exchange
+from jpterm_like.places.local import LocalPlace
+from jpterm_like.places.mirror import Mirror
+
+ROUNDS_MAX: Final = 4
+"""Most exchanges in one run: what comes may cause new notes of ours, and these are sent as well."""
+
+REASONS: Final[Mapping[Standing, str]] = {
+    Standing.EMPTY: "is empty",
+    Standing.MARKER_GONE: "was a place of these texts and is none now: is its disk mounted, or was it emptied? Nothing was written",
+    Standing.PACKS_WITHOUT_MARKER: "has packs, and the file that says whose they are is missing or on its way: nothing was written",
+    Standing.OTHER_COLLECTION: "has other texts than this folder: nothing was read or written",
+    Standing.SEVERAL_COLLECTIONS: "has packs of several collections, which must be parted by hand: nothing was read or written",
+    Standing.NEWER: "was made by a newer release: update jpterm-like. Nothing was read or written",
+}
+"""What is said about a place that is not as it should be."""
+
+
+@dataclass
+class Totals:
+    """What one run did."""
+
+    sent_changes: int = 0
+    sent_documents: int = 0
+    got_changes: int = 0
+    got_documents: int = 0
+    people: list[str] = field(default_factory=list)
+    early: int = 0
+    notices: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    packs_sent: int = 0
+    packs_fetched: int = 0
+    report: Report | None = None
+    """The last exchange."""
+
+    @property
+    def is_same(self) -> bool:
+        """Whether both sides have the same now, and all of it could be used."""
+        report = self.report
+        return (
+            report is not None
+            and report.is_complete
+            and not report.coming
+            and not report.set_aside
+            and not self.early
+            and not self.problems
+        )
+
+
+def sync(written: str, folder: Path, *, name: str | None, dry_run: bool, as_json: bool) -> int:
+    """Sync once; return the exit code: 0 if both sides are the same now, 1 if something is on its way.
+
+    Raises:
+        JptermError: it could not be done; nothing is lost, and the next run goes on from there.
+    """
+    folder = Path(os.path.realpath(folder))
+    if not folder.is_dir():
+        raise JptermError(f"{escape_for_terminal(folder)} is not a folder.")
+    progress = _Progress(is_shown=sys.stderr.isatty() and not as_json)
+    place = open_place(written, asks=True, moved=progress.moved)
+    _check_apart(place, folder)
+    run = _Sync(place, folder, name, progress)
+    try:
+        if dry_run:
+            sentences, facts = run.look()
+            code = 0
+        else:
+            totals = run.run()
+            sentences, facts = _sentences(place, totals), _facts(totals)
+            code = 0 if totals.is_same else 1
+    finally:
+        run.progress.end()
+    if as_json:
+        print(json.dumps(facts))
+    else:
+        for sentence in sentences:
+            print(escape_for_terminal(sentence))
+    return code
+
+
+def _check_apart(place: Place, folder: Path) -> None:
+    """Check that a place on this machine and the texts do not lie in each other: texts would be carried as files, too."""
+    if not isinstance(place, LocalPlace):
+        return
+    there = Path(os.path.realpath(place.address))
+    if there.is_relative_to(folder) or folder.is_relative_to(there):
+        raise JptermError(
+            f"{escape_for_terminal(there)} and {escape_for_terminal(folder)} lie in each other. Keep the texts in one folder, and sync them "
+            "with another one, outside: that is the one to be carried."
+        )
+
+
+class _Progress:
+    """Shows on one line of the terminal how far it is, from the first second."""
+
+    def __init__(self, *, is_shown: bool) -> None:
+        self._is_shown = is_shown
+        self._width = 0
+        self._moved_bytes = self._bytes = 0
+
+    def show(self, sentence: str) -> None:
+        if self._is_shown:
+            sentence = escape_for_terminal(sentence)
+            print(f"\r{sentence}{' ' * (self._width - len(sentence))}", end="", file=sys.stderr, flush=True)
+            self._width = len(sentence)
+
+    def documents(self, done: int, of: int) -> None:
+        self.show(f"Looking at the texts: {done:,} of {of:,}")
+
+    def expect(self, size_bytes: int) -> None:
+        """So many bytes are to be moved: lengths are in the names of packs, so this is known after a listing."""
+        self._moved_bytes, self._bytes = 0, size_bytes
+
+    def moved(self, count: int) -> None:
+        self._moved_bytes += count
+        self.show(f"Moving {self._moved_bytes:,} of {max(self._bytes, self._moved_bytes):,} bytes")
+
+    def end(self) -> None:
+        if self._width:
+            self.show("")
+            print("\r", end="", file=sys.stderr, flush=True)
+            self._width = 0
+
+
+class _Announced:
+    """A place whose listing says how many bytes are to be moved."""
+
+    def __init__(self, place: Place, mirror: Mirror, progress: _Progress) -> None:
+        self._place = place
+        self._mirror = mirror
+        self._progress = progress
+        self.address = place.address
+        self.read, self.write, self.remove = place.read, place.write, place.remove
+
+    def list(self) -> Mapping[str, int]:
+        self._progress.show(f"Asking {self.address} what is there")
+        found = self._place.list()
+        listing, held = read_listing(found), self._mirror.held
+        names = [*to_fetch(held, listing), *to_send(held, listing)]
+        self._progress.expect(sum(name.size_bytes for name in names))
+        return found
+
+
+class _Sync:
+    def __init__(self, place: Place, folder: Path, name: str | None, progress: _Progress) -> None:
+        self._place = place
+        self._folder = folder
+        self._name = name
+        self.progress = progress
+        self._state = Paths.of_user().state
+
+    # ------------------------------------------------------------------ the collection
+
+    def _find(self) -> Path | None:
+        """The collection that the texts of the folder belong to; None if to none yet.
+
+        Raises:
+            JptermError: a folder inside or around it is synced.
+        """
+        found = collections.find(self._state, self._folder)
+        for each in found:
+            known = collections.load(each)
+            assert known is not None
+            if known.folder == self._folder:
+                return each
+            raise JptermError(
+                f"{escape_for_terminal(known.folder)} is synced already, and lies in or around {escape_for_terminal(self._folder)}: sync that one."
+            )
+        return None
+
+    def _begin(self) -> Path:
+        """Begin to carry the folder: in the collection that is at the place, or in a new one if the place is empty."""
+        listing = list_all_files(self._place)
+        there = standing(listing, None, was_ready=False)
+        if there is Standing.READY:
+            [marker] = listing.markers
+            collection = marker.collection
+        elif there is Standing.EMPTY:
+            collection = None
+        else:
+            raise JptermError(f"{in_sentence(self._place)} {REASONS[there]}.")
+        return collections.begin(self._state, self._folder, display_name(self._name), collection)
+
+    def look(self) -> tuple[list[str], dict[str, object]]:
+        """Say what a sync would do, without doing anything."""
+        listing = list_all_files(self._place)
+        found = self._find()
+        known = None if found is None else collections.load(found)
+        if found is None or known is None:
+            there = standing(listing, None, was_ready=False)
+            size_bytes = sum(name.size_bytes for name in listing.packs)
+            sentence = (
+                f"{in_sentence(self._place)} would become a place of the texts in {escape_for_terminal(self._folder)}."
+                if there is Standing.EMPTY
+                else f"Would fetch {_packs(list(listing.packs))} ({size_bytes:,} bytes), and send the texts of {escape_for_terminal(self._folder)}."
+                if there is Standing.READY
+                else f"{in_sentence(self._place)} {REASONS[there]}."
+            )
+            return [sentence], {"state": there.value, "fetch_bytes": size_bytes}
+        note = known.places.get(self._place.address, PlaceNote())
+        there = standing(listing, known.collection, was_ready=note.was_ready)
+        if there not in (Standing.READY, Standing.EMPTY):
+            return [f"{in_sentence(self._place)} {REASONS[there]}."], {"state": there.value}
+        with collections.hold(found):
+            mirror = collections.open_mirror(found)
+            fetch, send = to_fetch(mirror.held, listing), to_send(mirror.held, listing)
+        facts: dict[str, object] = {
+            "state": there.value,
+            "fetch_bytes": sum(name.size_bytes for name in fetch),
+            "send_bytes": sum(name.size_bytes for name in send),
+        }
+        sentence = (
+            f"Would fetch {_packs(fetch)} ({facts['fetch_bytes']:,} bytes), and send {_packs(send)} ({facts['send_bytes']:,} bytes) and what "
+            "was written since the last sync."
+        )
+        return [sentence], facts
+
+    # ------------------------------------------------------------------ one run
+
+    def run(self) -> Totals:
+        """Sync once."""
+        found = self._find()
+        if found is not None and self._never_left(found):
+            found = None
+        found = found or self._begin()
+        with collections.hold(found):
+            return self._run(found)
+
+    def _never_left(self, found: Path) -> bool:
+        """Whether a collection was begun here, and never came to a place, because the run was ended before; and the place
+        belongs to another one by now. Then it is given up for that one: nobody else knows of it."""
+        known = collections.load(found)
+        if known is None or any(note.was_ready for note in known.places.values()):
+            return False
+        markers = list_all_files(self._place).markers
+        if not markers or any(marker.collection == known.collection for marker in markers):
+            return False
+        with collections.hold(found):
+            collections.forget(found)
+        return True
+
+    def _run(self, found: Path) -> Totals:
+        known = collections.load(found)
+        assert known is not None
+        if known.machine != (machine := collections.machine_of(found)):
+            known = replace(known, machine=machine, lane=collections.new_lane())
+        if self._name is not None:
+            known = replace(known, author=display_name(self._name))
+        address = self._place.address
+        if address not in known.places:
+            # A first place gets all; what that is, is counted while it is written.
+            known = known.with_place(address, PlaceNote(unsent_changes=-1 if known.places else 0))
+        collections.save(found, known)
+        totals, memory = Totals(), Memory(was_ready=known.places[address].was_ready)
+        for _ in range(ROUNDS_MAX):
+            mirror = collections.open_mirror(found)
+            is_joining = mirror.collection is None  # which the first exchange changes
+            if not is_joining:
+                known = self._carry(found, known, totals)
+                mirror = collections.open_mirror(found)
+            place = _Announced(self._place, mirror, self.progress)
+            totals.report = report = exchange(mirror, place, known.lane, memory, begin=True)
+            totals.packs_sent += len(report.sent)
+            totals.packs_fetched += len(report.fetched)
+            known = self._note(found, known, report, memory, totals)
+            if report.standing is not Standing.READY or report.problem is not None:
+                return totals
+            if not (report.fetched or report.lane_taken or is_joining):
+                return totals
+        self._carry(found, known, totals)  # others go on sending: what they do now comes with the next run
+        return totals
+
+    def _carry(self, found: Path, known: Collection, totals: Totals) -> Collection:
+        """Have the server bring texts and mirror together."""
+        self.progress.show("Looking at the texts")
+        address = server_of(self._folder)
+        done = asyncio.run(carry(address, known.collection, self._folder, self.progress.documents))
+        totals.got_changes += done.got
+        totals.got_documents = max(totals.got_documents, done.got_documents)
+        totals.people += [each for each in done.people if each not in totals.people]
+        totals.early = done.early
+        totals.notices += [each for each in done.notices if each not in totals.notices]
+        totals.problems = list(done.problems)
+        if done.written:
+            for address_, note in known.places.items():
+                if note.unsent_changes >= 0:
+                    known = known.with_place(
+                        address_,
+                        replace(
+                            note,
+                            unsent_changes=note.unsent_changes + done.written,
+                            unsent_documents=note.unsent_documents + done.written_documents,
+                        ),
+                    )
+            collections.save(found, known)
+        return known
+
+    def _note(
+        self, found: Path, known: Collection, report: Report, memory: Memory, totals: Totals
+    ) -> Collection:
+        """Note what an exchange did."""
+        address = self._place.address
+        note = replace(known.places[address], was_ready=memory.was_ready)
+        if report.standing is Standing.READY and report.problem is None:
+            note = replace(note, contact_s=clock.wall())
+            if not report.waiting:
+                totals.sent_changes += max(0, note.unsent_changes)
+                totals.sent_documents += note.unsent_documents
+                note = replace(note, unsent_changes=0, unsent_documents=0)
+        known = known.with_place(address, note)
+        if report.lane_taken:
+            known = replace(known, lane=collections.new_lane())
+        collections.save(found, known)
+        return known
+
+
+def server_of(folder: Path) -> Address:
+    """The server that has the texts of a folder: the one that serves it, or this user's hub.
+
+    Raises:
+        JptermError: the folder was served, and its histories are with no running server.
+    """
+    for each in (folder, *folder.parents):
+        if not (each / STORE_FOLDER).is_dir():
+            continue
+        server = find_server_of(each)
+        if server is not None and server.tokens:
+            raise JptermError(
+                f"{escape_for_terminal(each)} is served with tokens. Its texts can be synced while it is served on this machine alone: "
+                f"jpterm-like serve {escape_for_terminal(each)}"
+            )
+        if server is not None:
+            return server.address
+        if find_server(each / "x") is not None or any((each / STORE_FOLDER).iterdir()):
+            raise JptermError(
+                f"{escape_for_terminal(each)} was served, and its histories are there: start 'jpterm-like serve {escape_for_terminal(each)}', "
+                "and run this again."
+            )
+    return LocalFileAddress(folder, folder.name)
+
+
+# ---------------------------------------------------------------------- sentences
+
+
+def _sentences(place: Place, totals: Totals) -> list[str]:
+    """Say what one run did: what a person should know, and last the sum of it."""
+    report = totals.report
+    assert report is not None
+    sentences = [*totals.notices, *totals.problems]
+    if report.standing is not Standing.READY:
+        return [*sentences, f"{in_sentence(place)} {REASONS[report.standing]}."]
+    done: list[str] = []
+    if totals.sent_changes:
+        done.append(
+            f"sent {_count(totals.sent_changes, 'change')} in {_count(totals.sent_documents, 'document')}"
+        )
+    elif totals.packs_sent:
+        done.append(f"sent {_count(totals.packs_sent, 'pack')}")
+    if totals.got_changes:
+        by = f" by {_join(totals.people)}" if totals.people else ""
+        what = f"{totals.got_changes:,}" if totals.sent_changes else _count(totals.got_changes, "change")
+        done.append(f"got {what}{by} in {_count(totals.got_documents, 'document')}")
+    elif totals.packs_fetched:
+        done.append(f"got {_count(totals.packs_fetched, 'pack')}")
+    sentence = ", ".join(done) or "nothing is new"
+    rest: list[str] = []
+    if report.waiting:
+        rest.append(f"{_packs(report.waiting)} still to be sent")
+    if report.unread:
+        rest.append(f"{_packs(report.unread)} not here yet")
+    if report.set_aside:
+        rest.append(f"{_packs(report.set_aside)} damaged and left out")
+    if report.coming or totals.early:
+        rest.append("earlier changes of others are still on their way")
+    ending = f"; {', '.join(rest)}" if rest else "; all is the same" if totals.is_same else ""
+    if report.problem is not None:
+        ending = f"; then it ended: {report.problem}"
+    sentence = f"{sentence[0].upper()}{sentence[1:]}{ending}"
+    return [*sentences, sentence if sentence.endswith(".") else f"{sentence}."]
+
+
+def _facts(totals: Totals) -> dict[str, object]:
+    report = totals.report
+    assert report is not None
+    return {
+        "state": report.standing.value,
+        "same": totals.is_same,
+        "sent_changes": totals.sent_changes,
+        "sent_documents": totals.sent_documents,
+        "got_changes": totals.got_changes,
+        "got_documents": totals.got_documents,
+        "by": totals.people,
+        "packs_sent": totals.packs_sent,
+        "packs_fetched": totals.packs_fetched,
+        "waiting": len(report.waiting),
+        "unread": len(report.unread),
+        "set_aside": [str(name) for name in report.set_aside],
+        "problem": None if report.problem is None else str(report.problem),
+        "notices": totals.notices,
+        "problems": totals.problems,
+    }
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _packs(names: list[PackName]) -> str:
+    return _count(len(names), "pack")
+
+
+def _join(people: list[str]) -> str:
+    if len(people) < 2:
+        return "".join(people)
+    return (
+        f"{', '.join(people[:-1])} and {people[-1]}"
+        if len(people) < 5
+        else f"{', '.join(people[:3])} and others"
+    )

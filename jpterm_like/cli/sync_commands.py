@@ -1,0 +1,53 @@
+"""The command that brings the texts of a folder and a place together."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Final
+
+from jpterm_like.cli.parser import Command, add_name
+
+
+def _sync_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "place",
+        metavar="PLACE",
+        help="a folder that something carries, such as ~/Dropbox/team, or webdavs://HOST/PATH, sftp://HOST/PATH, s3://BUCKET/PATH",
+    )
+    parser.add_argument(
+        "folder",
+        metavar="DIR",
+        type=Path,
+        nargs="?",
+        default=Path(),
+        help="the folder with the texts; default: this one",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be sent and fetched, and change nothing"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_name(parser)
+
+
+def _sync(options: Namespace) -> int:
+    from jpterm_like.cli.sync import sync
+
+    return sync(
+        options.place, options.folder, name=options.name, dry_run=options.dry_run, as_json=options.json
+    )
+
+
+COMMANDS: Final = (
+    Command(
+        "sync",
+        "PLACE [DIR]",
+        "sync the texts of a folder through a folder that anything carries",
+        "Bring the text files of DIR and PLACE together: what was written here is sent there with its history, and what the others wrote is "
+        "merged in. PLACE is a folder outside of DIR that Syncthing, a cloud's client, a network drive or a stick carries to the others, or one "
+        "on a server; the others run the same command. Nothing is ever in conflict, and a missing file is not a deleted one. "
+        "Exit code 0: both sides are the same; 1: something is still on its way, or could not be done.",
+        _sync_arguments,
+        _sync,
+    ),
+)

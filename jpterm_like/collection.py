@@ -1,0 +1,250 @@
+"""A collection on this machine: which folder has its texts, in which lane this machine writes, and where its places are.
+
+    STATE/collections/COLLECTION-FOLDER/
+        collection.json    what `Collection` says
+        mirror/            the packs that this machine holds; see `places.mirror`
+        texts.json         what packs say about documents, and what of them is here: a cache
+        lock               held by the one process that exchanges packs
+
+A folder with texts and a collection have one lane, so two folders that carry one collection are two writers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from jpterm_like import __version__
+from jpterm_like.errors import JptermError, escape_for_terminal, explain
+from jpterm_like.files import private
+from jpterm_like.packs.marker import encode as encode_marker
+from jpterm_like.packs.marker import marker_name
+from jpterm_like.packs.names import COLLECTION_BYTES, LANE_BYTES, lane_bytes, lane_name
+from jpterm_like.places.local import LocalPlace
+from jpterm_like.places.mirror import Mirror
+
+FORMAT: Final = 1
+"""Of collection.json."""
+COLLECTIONS: Final = "collections"
+"""Folder of all collections, in the state folder."""
+NOTE: Final = "collection.json"
+MIRROR: Final = "mirror"
+TEXTS: Final = "texts.json"
+LOCK: Final = "lock"
+
+
+class CollectionBusy(JptermError):
+    """Another process exchanges the packs of this collection."""
+
+
+@dataclass(frozen=True)
+class PlaceNote:
+    """What is known of a place of the collection."""
+
+    was_ready: bool = False
+    """See `places.exchange.Memory`."""
+    contact_s: float = 0.0
+    """Wall clock of the last exchange that ended well; 0 if there was none."""
+    unsent_changes: int = 0
+    """Changes that were written into packs since everything was at this place."""
+    unsent_documents: int = 0
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What collection.json says."""
+
+    collection: bytes
+    folder: Path
+    """With the texts; absolute, links resolved."""
+    lane: str
+    author: str
+    """Name of the person who writes here, for the others."""
+    machine: str
+    """What the lane was begun on. A copied state folder has another one, and begins another lane."""
+    places: dict[str, PlaceNote] = field(default_factory=dict)
+    """By address."""
+
+    def with_place(self, address: str, note: PlaceNote) -> Collection:
+        return replace(self, places={**self.places, address: note})
+
+
+def collection_folder(state: Path, collection: bytes, folder: Path) -> Path:
+    """Return the folder that this machine keeps a collection in, for a folder with texts."""
+    digest = hashlib.blake2b(os.fsencode(folder), digest_size=5).hexdigest()
+    return state / COLLECTIONS / f"{collection.hex()}-{digest}"
+
+
+def load(place: Path) -> Collection | None:
+    """Read what collection.json in a folder says; None if there is none.
+
+    Raises:
+        JptermError: it cannot be read, or a newer release wrote it.
+    """
+    path = place / NOTE
+    try:
+        data = private.read(path)
+        if data is None:
+            return None
+        return _decode(json.loads(data))
+    except (OSError, private.NotPrivate) as problem:
+        raise JptermError(f"{escape_for_terminal(path)} cannot be read: {explain(problem)}.") from problem
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise JptermError(
+            f"{escape_for_terminal(path)} is damaged, or of a newer release. Move its folder away to begin anew: the place has everything "
+            "that was sent there."
+        ) from None
+
+
+def save(place: Path, collection: Collection) -> None:
+    """Write collection.json.
+
+    Raises:
+        JptermError: the disk refused.
+    """
+    data = json.dumps(_encode(collection), indent=1).encode("ascii")
+    _write(place / NOTE, data)
+
+
+def find(state: Path, folder: Path) -> list[Path]:
+    """Return the folders of the collections whose texts are in a folder, or in one inside or around it."""
+    found: list[Path] = []
+    with contextlib.suppress(FileNotFoundError):
+        for place in sorted((state / COLLECTIONS).iterdir()):
+            known = load(place) if (place / NOTE).is_file() else None
+            if known is not None and (
+                known.folder.is_relative_to(folder) or folder.is_relative_to(known.folder)
+            ):
+                found.append(place)
+    return found
+
+
+def synced_folders(state: Path) -> list[Path]:
+    """Return the folders whose texts are synced. Raises JptermError."""
+    return [known.folder for place in find(state, Path("/")) if (known := load(place)) is not None]
+
+
+def begin(state: Path, folder: Path, author: str, collection: bytes | None) -> Path:
+    """Begin to carry the texts of a folder, in a collection of others, or in a new one; return its folder in the state folder.
+
+    Raises:
+        JptermError: the disk refused.
+    """
+    is_new = collection is None
+    collection = collection or secrets.token_bytes(COLLECTION_BYTES)
+    place = collection_folder(state, collection, folder)
+    try:
+        private.check_folder(place / MIRROR, make=True, others=0o077)
+    except (OSError, private.NotPrivate) as problem:
+        raise JptermError(f"{escape_for_terminal(place)} cannot be made: {explain(problem)}.") from problem
+    if is_new:
+        mirror = open_mirror(place)
+        mirror.begin(marker_name(collection), encode_marker(f"jpterm-like {__version__}"))
+    save(place, Collection(collection, folder, new_lane(), author, machine_of(place)))
+    return place
+
+
+def forget(place: Path) -> None:
+    """Carry a folder's texts no longer in a collection; the texts stay, with their histories. Raises JptermError."""
+    try:
+        os.unlink(place / NOTE)  # without it the rest counts as nothing
+        shutil.rmtree(place)
+    except OSError as problem:
+        raise JptermError(f"{escape_for_terminal(place)} cannot be removed: {explain(problem)}.") from problem
+
+
+def open_mirror(place: Path) -> Mirror:
+    """Open the mirror in a folder of a collection. Raises PlaceError."""
+    return Mirror(LocalPlace(place / MIRROR))
+
+
+def new_lane() -> str:
+    """Choose a lane."""
+    return lane_name(secrets.token_bytes(LANE_BYTES))
+
+
+def machine_of(place: Path) -> str:
+    """Return what tells this folder from a copy of it: the machine, and the number of the folder on its disk."""
+    machine = b""
+    with contextlib.suppress(OSError):
+        machine = Path("/etc/machine-id").read_bytes()
+    return hashlib.blake2b(machine + b"%d" % os.stat(place).st_ino, digest_size=16).hexdigest()
+
+
+@contextlib.contextmanager
+def hold(place: Path) -> Iterator[None]:
+    """Be the one process that exchanges the packs of a collection. The system ends this however the process ends.
+
+    Raises:
+        CollectionBusy: another one is.
+        JptermError: the disk refused.
+    """
+    try:
+        descriptor = private.open_file(place / LOCK, os.O_RDWR | os.O_CREAT)
+    except (OSError, private.NotPrivate) as problem:
+        raise JptermError(f"{escape_for_terminal(place)} cannot be used: {explain(problem)}.") from problem
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CollectionBusy("These texts are being synced by another process just now.") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def read_texts(place: Path) -> bytes:
+    """Read the cache about documents; empty if it was lost."""
+    try:
+        return private.read(place / TEXTS) or b""
+    except (OSError, private.NotPrivate):
+        return b""
+
+
+def write_texts(place: Path, data: bytes) -> None:
+    """Write the cache about documents. Raises JptermError."""
+    _write(place / TEXTS, data)
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        private.change(path, lambda old: data)
+    except (OSError, private.NotPrivate) as problem:
+        raise JptermError(f"{escape_for_terminal(path)} cannot be written: {explain(problem)}.") from problem
+
+
+def _encode(collection: Collection) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "collection": collection.collection.hex(),
+        "folder": str(collection.folder),
+        "lane": collection.lane,
+        "author": collection.author,
+        "machine": collection.machine,
+        "places": {address: vars(note) for address, note in collection.places.items()},
+    }
+
+
+def _decode(facts: Any) -> Collection:
+    if facts["format"] != FORMAT:
+        raise ValueError("another format")
+    collection, lane = bytes.fromhex(facts["collection"]), str(facts["lane"])
+    lane_bytes(lane)
+    if len(collection) != COLLECTION_BYTES:
+        raise ValueError("not a collection")
+    known = PlaceNote.__dataclass_fields__
+    places = {
+        str(address): PlaceNote(**{key: value for key, value in note.items() if key in known})
+        for address, note in facts["places"].items()
+    }
+    folder = Path(facts["folder"])
+    return Collection(collection, folder, lane, str(facts["author"]), str(facts["machine"]), places)

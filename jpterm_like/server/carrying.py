@@ -1,0 +1,513 @@
+"""Bring the texts of a folder and the packs of its collection together: write what packs lack into new ones, take in what came.
+
+The command `sync` asks for it, before and after it exchanges packs with a place (`places.exchange`). It holds the collection's lock
+meanwhile, so here is the only process that uses the mirror. What packs say about documents is kept in a cache (`packs.documents`);
+without it, all packs are read again, which changes nothing.
+
+Order, so that a crash at any moment loses nothing and doubles nothing:
+
+- operations are stored before they are written into a pack;
+- operations that came are stored before their pack counts as taken in;
+- the plain file is written last, by the usual save, and only if it held all of the text before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from crdt import Contradiction, ForeignOp, TextBuffer, Version
+from jpterm_like import __version__
+from jpterm_like.collection import Collection, collection_folder, load, open_mirror, read_texts, write_texts
+from jpterm_like.errors import JptermError, escape_for_terminal
+from jpterm_like.files.read import FileProblem
+from jpterm_like.packs import records
+from jpterm_like.packs.documents import DocumentNotes, Documents, alternative_names, changes_of
+from jpterm_like.packs.names import PackName, parse
+from jpterm_like.packs.pack import MalformedPack, Pack, PackRecord
+from jpterm_like.packs.records import Birth, Changes, Hello, document_id
+from jpterm_like.places.mirror import Mirror
+from jpterm_like.saver import RECORD_BYTES, Saver, restore
+from jpterm_like.server.connections import OpenDocument
+from jpterm_like.server.document_names import DocumentNames
+from jpterm_like.server.group_commit import GroupCommit
+from jpterm_like.server.open_documents import OpenDocuments
+from jpterm_like.server.shared_folder import SharedFiles, SharedFolder
+from jpterm_like.storage.base import Storage, StorageError
+from jpterm_like.sync.pad import Pad
+from jpterm_like.sync.unsaved_work import DISK
+
+SLICE_S: Final = 0.01
+"""After integrating or encoding for this long, other tasks get a turn."""
+PROGRESS_S: Final = 0.2
+"""Interval between two reports of progress."""
+PACKED_BYTES: Final = 6 << 20
+"""About how many bytes of records are gathered before they are written."""
+DOCUMENT: Final = "document"
+"""The blob of a document that came under another name than it has here: the collection, 16 bytes, and the document's id."""
+
+log = logging.getLogger("jpterm_like.server.carrying")
+
+
+@dataclass
+class Outcome:
+    """What was carried; see `wire.Carried`."""
+
+    written: int = 0
+    written_documents: set[bytes] = field(default_factory=set)
+    got: int = 0
+    got_documents: set[bytes] = field(default_factory=set)
+    people: Counter[str] = field(default_factory=Counter)
+    early: int = 0
+    notices: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+class _Message(NamedTuple):
+    lane: str
+    data: bytes
+
+
+class Carrying:
+    """Carries the texts of collections, one at a time.
+
+    Args:
+        state: this user's state folder, where the collections' notes and mirrors are.
+    """
+
+    def __init__(
+        self,
+        state: Path,
+        documents: OpenDocuments,
+        names: DocumentNames,
+        files: SharedFiles,
+        storage: Storage,
+        commits: GroupCommit,
+    ) -> None:
+        self._state = state
+        self._documents = documents
+        self._names = names
+        self._files = files
+        self._storage = storage
+        self._commits = commits
+        self._turn = asyncio.Lock()
+
+    async def carry(self, collection: bytes, folder: Path, report: Callable[[int, int], None]) -> Outcome:
+        """Bring a folder's texts and the packs of its collection together.
+
+        Args:
+            report: called now and then with the number of documents that were looked at, and of all.
+
+        Raises:
+            JptermError: it cannot be done; the next call goes on from here.
+        """
+        async with self._turn:
+            place = collection_folder(self._state, collection, folder)
+            known = await asyncio.to_thread(load, place)
+            if known is None or known.folder != folder or known.collection != collection:
+                raise JptermError(
+                    f"The server of {escape_for_terminal(folder)} has another state folder, and knows nothing of this sync."
+                )
+            root = self._files.root
+            if root is not None and not folder.is_relative_to(root.path):
+                raise JptermError(
+                    f"{escape_for_terminal(folder)} is not in the folder that this server shares."
+                )
+            shared = await asyncio.to_thread(SharedFolder, folder)
+            run = _Carry(self, place, known, shared, report)
+            await run.run()
+            return run.outcome
+
+
+class _Carry:
+    """One run. Documents are looked at one after the other, so little is in memory."""
+
+    def __init__(
+        self,
+        owner: Carrying,
+        place: Path,
+        collection: Collection,
+        shared: SharedFolder,
+        report: Callable[[int, int], None],
+    ) -> None:
+        self._documents = owner._documents
+        self._names = owner._names
+        self._storage = owner._storage
+        self._commits = owner._commits
+        self._place = place
+        self._collection = collection
+        self._shared = shared
+        self._report = report
+        self.outcome = Outcome()
+        self._mirror: Mirror
+        self._known = Documents()
+        self._packs: dict[PackName, Pack] = {}
+        """The packs that are read in this run."""
+        self._new: dict[bytes, list[PackName]] = {}
+        """The packs that were not taken in yet, by the documents that are in them."""
+        self._gathered: list[tuple[bytes, PackRecord]] = []
+        self._gathered_bytes = 0
+        self._left_out: set[tuple[bytes, str]] = set()
+        """Documents and lanes whose operations cannot be used in this run."""
+        self._turns = _Turns()
+        self._done = self._of = 0
+        self._reported_at = 0.0
+        self._here: dict[str, bytes] = {}
+        """The documents that have a file here, by its name."""
+
+    async def run(self) -> None:
+        await asyncio.to_thread(self._begin)
+        names = await asyncio.to_thread(self._local_names)
+        self._here = {
+            notes.name_here: document for document, notes in self._known.notes.items() if notes.name_here
+        }
+        # Files first: so a document that comes and has been here all the time is recognised.
+        todo: list[str] = sorted({*names, *self._here})
+        coming = [document for document in self._new if document not in self._here.values()]
+        self._of = len(todo) + len(coming)
+        for name in todo:
+            self._count_one()
+            await self._look_at(name)
+        for document in sorted(coming):
+            self._count_one()
+            if document in self._new:
+                await self._add(document)
+        await self._write()
+        self._known.taken = {str(name) for name in self._mirror.held}
+        self.outcome.early = sum(notes.is_incomplete for notes in self._known.notes.values())
+        await asyncio.to_thread(self._save)
+
+    def _count_one(self) -> None:
+        """Report, now and then, how many documents were looked at. Raises JptermError if the server ends."""
+        if self._documents.is_draining:
+            raise JptermError("The server is shutting down.")
+        now = asyncio.get_running_loop().time()
+        if now - self._reported_at > PROGRESS_S:
+            self._reported_at = now
+            self._report(self._done, self._of)
+        self._done += 1
+
+    # ------------------------------------------------------------------ packs
+
+    def _begin(self) -> None:
+        """Open the mirror, and find out which packs are new. Blocks."""
+        self._mirror = mirror = open_mirror(self._place)
+        self._known = known = Documents.decode(read_texts(self._place))
+        held = set(mirror.held)
+        gone = {name for each in known.taken if (name := parse(each)) is not None} - held
+        if any(not any(other.spans(name) for other in held if other.first < other.last) for name in gone):
+            # A pack was damaged or lost, and what it had counts as carried no longer.
+            self._known = known = known.without_packs()
+        new = [name for name in mirror.held if str(name) not in known.taken and not self._is_joined(name)]
+        again = {document for document, notes in known.notes.items() if notes.is_incomplete}
+        for name in mirror.held if again else new:
+            pack = mirror.pack(name)
+            if pack is None:
+                continue
+            is_new = name in new
+            for document in pack.index.blocks:
+                if is_new or document in again:
+                    self._packs[name] = pack
+                    self._new.setdefault(document, []).append(name)
+        for document, packs in self._new.items():
+            for name in packs:
+                self._note_births(document, name)
+
+    def _is_joined(self, name: PackName) -> bool:
+        """Whether a pack has nothing but what was taken in before. Blocks."""
+        if name.first == name.last:
+            return False
+        pack = self._mirror.pack(name)
+        digests = {found.digest for each in self._known.taken if (found := parse(each)) is not None}
+        return pack is not None and bool(pack.index.parts) and set(pack.index.parts) <= digests
+
+    def _note_births(self, document: bytes, name: PackName) -> None:
+        """Note what a new pack says besides operations. Blocks."""
+        for content in self._contents(document, name):
+            if isinstance(content, Birth):
+                if document_id(self._collection.collection, content) == document:
+                    self._known.note_birth(document, content, name.lane)
+            elif isinstance(content, Hello) and document == records.COLLECTION_ITSELF:
+                self._known.hellos[name.lane] = content
+
+    def _contents(self, document: bytes, name: PackName) -> Iterator[records.Content]:
+        """The readable records of a document in a pack."""
+        try:
+            found = self._packs[name].records(document)
+        except MalformedPack as problem:
+            self._tell(f"A pack is damaged and was left out: {problem}.")
+            return
+        for record in found:
+            with contextlib.suppress(ForeignOp):
+                content = records.decode(record)
+                if content is not None:
+                    yield content
+
+    def _messages(self, document: bytes) -> list[_Message]:
+        """The operations of a document in packs that were not taken in yet."""
+        return [
+            _Message(name.lane, content.message)
+            for name in self._new.pop(document, [])
+            for content in self._contents(document, name)
+            if isinstance(content, Changes)
+        ]
+
+    def _gather(self, document: bytes, content: records.Content) -> None:
+        record = records.encode(content)
+        self._gathered.append((document, record))
+        self._gathered_bytes += len(record.payload)
+
+    async def _write(self) -> None:
+        """Write the gathered records into new packs."""
+        lane, known = self._collection.lane, self._known
+        hello = Hello(f"jpterm-like {__version__}", self._collection.author, 1, 0)
+        if self._gathered and known.hellos.get(lane) != hello:
+            self._gathered.append((records.COLLECTION_ITSELF, records.encode(hello)))
+            known.hellos[lane] = hello
+        gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
+        if gathered:
+            await asyncio.to_thread(self._mirror.write, lane, gathered)
+
+    def _save(self) -> None:
+        write_texts(self._place, self._known.encode())
+
+    # ------------------------------------------------------------------ texts
+
+    def _local_names(self) -> list[str]:
+        """The names of the text files in the folder. Blocks."""
+        return self._shared.names()
+
+    def _tell(self, sentence: str) -> None:
+        """Tell what could not be done."""
+        if sentence not in self.outcome.problems:
+            self.outcome.problems.append(sentence)
+
+    async def _look_at(self, name: str, *, is_new: bool = False) -> None:
+        """Carry a document that has a file here, or had one; or that came just now, and is to have one."""
+        try:
+            path = await asyncio.to_thread(self._shared.path_of, name)
+        except FileProblem:
+            return  # it is no text any more, or a link that leads away
+        pad_name = self._names.name_of(path)
+        document = self._here.get(name)
+        notes = self._known.notes[document] if document is not None else None
+        has_come = document is not None and document in self._new
+        if (
+            notes is not None
+            and notes.stamp
+            and not has_come
+            and not is_new
+            and pad_name not in self._documents.by_name
+            and notes.stamp == await asyncio.to_thread(self._stamp, pad_name, path)
+        ):
+            return
+        try:
+            if notes is not None and not await self._names.exists(pad_name, path):
+                return
+            opened = await self._documents.open(pad_name, path)
+        except JptermError as problem:
+            self._tell(str(problem))
+            return
+        is_carried = False
+        try:
+            if opened.document.is_read_only:
+                self._tell(opened.document.warnings[0])
+            else:
+                is_carried = await self._carry(opened, name, document, is_new=is_new)
+        finally:
+            if not opened.members:
+                await self._documents.close_if_unused(opened)
+        if (document := self._here.get(name)) is not None:
+            # What is not carried is told again by the next run.
+            stamp = await asyncio.to_thread(self._stamp, pad_name, path) if is_carried else ()
+            self._known.of(document).stamp = stamp
+
+    def _stamp(self, pad_name: str, path: Path) -> tuple[float, ...]:
+        """How a document's store and file look from outside; empty if that is not known. Blocks."""
+        try:
+            size_bytes, changed_at = self._storage.usage(pad_name)
+        except StorageError:
+            return ()
+        try:
+            found = os.stat(path)
+            return (size_bytes, changed_at, found.st_size, found.st_mtime, found.st_ino)
+        except OSError:
+            return (size_bytes, changed_at)
+
+    async def _carry(self, opened: OpenDocument, name: str, document: bytes | None, *, is_new: bool) -> bool:
+        """Take in what came of an open document, and gather what packs lack of it; return whether that could be done."""
+        lineage, known = opened.document.pad.buffer.lineage, self._known
+        if document is None:
+            document = await asyncio.to_thread(self._noted_id, opened.document.name)
+            document = document or document_id(self._collection.collection, Birth(lineage, name))
+            if (other := known.of(document).name_here) not in ("", name):
+                self._tell(f"{name} has the history of {other}, as a copy of it has, and is not synced.")
+                return False
+        notes = known.of(document)
+        if notes.birth is not None and notes.birth.lineage != lineage:
+            self._tell(
+                f"The history of {name} began anew here, so it is not synced any more. Under another name it is synced as a new file."
+            )
+            return False
+        notes.name_here, self._here[name] = name, document
+        await self._take_in(opened, document, is_new=is_new)
+        await self._commits.commit(opened)
+        if not opened.document.is_stored:
+            self._tell(f"{name} is not synced yet, because the disk does not take its history.")
+            return False
+        if not notes.is_born:
+            birth = notes.birth or Birth(lineage, name)
+            self._gather(document, birth)
+            known.note_birth(document, birth, self._collection.lane)
+        await self._gather_changes(opened, document, notes)
+        if self._gathered_bytes > PACKED_BYTES:
+            await self._write()
+        return True
+
+    def _noted_id(self, pad_name: str) -> bytes | None:
+        """The id of a document that came under another name. Blocks."""
+        noted = self._storage.read_blob(pad_name, DOCUMENT) or b""
+        collection, document = noted[:16], noted[16:]
+        return document if collection == self._collection.collection and len(document) == 16 else None
+
+    async def _gather_changes(self, opened: OpenDocument, document: bytes, notes: DocumentNotes) -> None:
+        buffer = opened.document.pad.buffer
+        stored = opened.document.pad.stored
+        carried = notes.carried.version
+        while not stored <= carried:
+            message, carried = buffer.changes_up_to(carried, RECORD_BYTES)
+            if not message:
+                break
+            self._gather(document, Changes(message))
+            notes.carried.add_message(message)
+            self.outcome.written += sum(changes_of(message).values())
+            self.outcome.written_documents.add(document)
+            await self._turns.give()
+
+    async def _take_in(self, opened: OpenDocument, document: bytes, *, is_new: bool) -> None:
+        """Integrate what came, and write the plain file if it held all of the text before."""
+        notes, here = self._known.of(document), opened.document
+        buffer, before, was_saved = here.pad.buffer, here.pad.buffer.version, here.is_saved
+        for message in self._messages(document):
+            self._integrate(opened.document.pad, document, message)
+            await self._turns.give()
+        notes.is_incomplete = buffer.waiting
+        if is_new or (was_saved and buffer.version != before):
+            await self._commits.commit(opened)  # before the file has it
+            try:
+                # A file that was deleted here stays so; one that was never here is made, also an empty one.
+                await self._commits.with_store(opened, here.save if is_new else here.autosave)
+            except JptermError as problem:
+                here.report_unwritable(problem)
+                self._tell(str(problem))
+
+    def _integrate(self, pad: Pad, document: bytes, message: _Message) -> None:
+        """Integrate operations of a pack, and note that packs have them."""
+        notes, buffer = self._known.of(document), pad.buffer
+        if (document, message.lane) in self._left_out:
+            return
+        try:
+            if buffer.lacks(message.data):
+                pad.integrate(message.data, self)
+                if message.lane != self._collection.lane:
+                    for site, count in changes_of(message.data).items():
+                        self.outcome.got += count
+                        if author := buffer.author_of(site):
+                            self.outcome.people[author] += count
+                    self.outcome.got_documents.add(document)
+            notes.carried.add_message(message.data)
+        except Contradiction:
+            self._left_out.add((document, message.lane))
+            who = self._known.author_of(message.lane) or "somebody"
+            self._tell(
+                f"{notes.name_here}: what {who} wrote contradicts what is here, and is left out: a state folder was copied, or set back."
+            )
+        except ForeignOp as problem:
+            self._left_out.add((document, message.lane))
+            self._tell(f"{notes.name_here}: a change that came cannot be read, and is left out: {problem}.")
+
+    # ------------------------------------------------------------------ documents that are not here yet
+
+    async def _add(self, document: bytes) -> None:
+        """Begin a document that came, with a file of its own."""
+        if document == records.COLLECTION_ITSELF:
+            self._new.pop(document)
+            return
+        notes = self._known.of(document)
+        birth, lane = notes.birth, notes.lane
+        if birth is None:
+            notes.is_incomplete = True  # its beginning is still on its way
+            return
+        try:
+            found = await asyncio.to_thread(self._place_for, document, birth, self._known.author_of(lane))
+            if found is None:
+                notes.is_incomplete = True
+                return
+            name, path = found
+            await asyncio.to_thread(self._begin_store, document, birth, self._names.name_of(path), name)
+        except JptermError as problem:
+            notes.is_incomplete = True
+            self._tell(str(problem))
+            return
+        notes.name_here, self._here[name] = name, document
+        notes.is_incomplete = False
+        if name != birth.name:
+            self.outcome.notices.append(
+                f"There is another {birth.name} here, so the one that came is {name}."
+            )
+        await self._look_at(name, is_new=True)
+
+    def _place_for(self, document: bytes, birth: Birth, who: str) -> tuple[str, Path] | None:
+        """Find a name for the file of a document: its own, or one like "notes (Bob).md" if that is taken. Blocks."""
+        taken = {name.casefold() for name in self._here}
+        for name in (birth.name, *alternative_names(birth.name, who)):
+            try:
+                path = self._shared.path_of(name)
+            except FileProblem as problem:
+                self._tell(f"A text that came is not written here: {problem}")
+                return None
+            if name.casefold() in taken or os.path.lexists(path):
+                continue
+            pad_name = self._names.name_of(path)
+            if not self._storage.has(pad_name) or self._is_same(pad_name, document, birth):
+                return name, path
+        return None
+
+    def _is_same(self, pad_name: str, document: bytes, birth: Birth) -> bool:
+        """Whether the store of a name has this document's history. Blocks."""
+        if self._storage.read_blob(pad_name, DOCUMENT) == self._collection.collection + document:
+            return True
+        with contextlib.suppress(StorageError), contextlib.closing(self._storage.open(pad_name)) as store:
+            kept = restore(store, author=DISK)
+            return kept.buffer is not None and not kept.newer and kept.buffer.lineage == birth.lineage
+        return False
+
+    def _begin_store(self, document: bytes, birth: Birth, pad_name: str, name: str) -> None:
+        """Make the store of a document that came, still without operations. Blocks."""
+        if self._storage.has(pad_name):
+            return
+        with contextlib.closing(self._storage.open(pad_name)) as store:
+            if name != birth.name:
+                store.write_blob(DOCUMENT, self._collection.collection + document)
+            saver = Saver(Pad(TextBuffer(author=DISK, lineage=birth.lineage)), store, Version())
+            saver.compact()
+
+
+class _Turns:
+    """Gives other tasks a turn after each SLICE_S of work."""
+
+    def __init__(self) -> None:
+        self._began_at = asyncio.get_running_loop().time()
+
+    async def give(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._began_at > SLICE_S:
+            await asyncio.sleep(0)
+            self._began_at = asyncio.get_running_loop().time()
