@@ -10,7 +10,9 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -34,6 +36,13 @@ from jpterm_like.places.mirror import Mirror
 ROUNDS_MAX: Final = 4
 """Most exchanges in one run: what comes may cause new notes of ours, and these are sent as well."""
 
+LOOK_S: Final = 2.0
+"""Shortest pause between two looks at the texts while they are kept in step."""
+POLL_FIRST_S: Final = 5.0
+"""Pause between two questions to a server after something has moved; each one after that is half as long again."""
+POLL_MOST_S: Final = 60.0
+"""The longest of them."""
+
 REASONS: Final[Mapping[Standing, str]] = {
     Standing.EMPTY: "is empty",
     Standing.MARKER_GONE: "was a place of these texts and is none now: is its disk mounted, or was it emptied? Nothing was written",
@@ -55,12 +64,22 @@ class Totals:
     got_documents: int = 0
     people: list[str] = field(default_factory=list)
     early: int = 0
+    written: int = 0
+    """Changes that went into packs of this machine, and so are to be sent."""
     notices: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     packs_sent: int = 0
     packs_fetched: int = 0
+    set_aside: list[PackName] = field(default_factory=list)
     report: Report | None = None
     """The last exchange."""
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether anything came or went."""
+        return bool(
+            self.got_changes or self.sent_changes or self.packs_sent or self.packs_fetched or self.notices
+        )
 
     @property
     def is_same(self) -> bool:
@@ -70,14 +89,14 @@ class Totals:
             report is not None
             and report.is_complete
             and not report.coming
-            and not report.set_aside
+            and not self.set_aside
             and not self.early
             and not self.problems
         )
 
 
-def sync(written: str, folder: Path, *, name: str | None, dry_run: bool, as_json: bool) -> int:
-    """Sync once; return the exit code: 0 if both sides are the same now, 1 if something is on its way.
+def sync(written: str, folder: Path, *, name: str | None, dry_run: bool, as_json: bool, watch: bool) -> int:
+    """Sync once, or until ctrl+c; return the exit code: 0 if both sides are the same now, 1 if something is on its way.
 
     Raises:
         JptermError: it could not be done; nothing is lost, and the next run goes on from there.
@@ -89,22 +108,28 @@ def sync(written: str, folder: Path, *, name: str | None, dry_run: bool, as_json
     place = open_place(written, asks=True, moved=progress.moved)
     _check_apart(place, folder)
     run = _Sync(place, folder, name, progress)
+
+    def say(totals: Totals) -> None:
+        progress.end()
+        if as_json:
+            print(json.dumps(_facts(totals)), flush=True)
+        else:
+            for sentence in _sentences(place, totals):
+                print(escape_for_terminal(sentence), flush=True)
+
     try:
         if dry_run:
-            sentences, facts = run.look()
-            code = 0
-        else:
-            totals = run.run()
-            sentences, facts = _sentences(place, totals), _facts(totals)
-            code = 0 if totals.is_same else 1
+            sentence, facts = run.look()
+            progress.end()
+            print(json.dumps(facts) if as_json else escape_for_terminal(sentence))
+            return 0
+        totals = run.run()
+        say(totals)
+        if watch:
+            run.watch(say)
+        return 0 if totals.is_same else 1
     finally:
-        run.progress.end()
-    if as_json:
-        print(json.dumps(facts))
-    else:
-        for sentence in sentences:
-            print(escape_for_terminal(sentence))
-    return code
+        progress.end()
 
 
 def _check_apart(place: Place, folder: Path) -> None:
@@ -177,6 +202,7 @@ class _Sync:
         self._name = name
         self.progress = progress
         self._state = Paths.of_user().state
+        self._memory = Memory()
 
     # ------------------------------------------------------------------ the collection
 
@@ -210,7 +236,7 @@ class _Sync:
             raise JptermError(f"{in_sentence(self._place)} {REASONS[there]}.")
         return collections.begin(self._state, self._folder, display_name(self._name), collection)
 
-    def look(self) -> tuple[list[str], dict[str, object]]:
+    def look(self) -> tuple[str, dict[str, object]]:
         """Say what a sync would do, without doing anything."""
         listing = list_all_files(self._place)
         found = self._find()
@@ -225,11 +251,11 @@ class _Sync:
                 if there is Standing.READY
                 else f"{in_sentence(self._place)} {REASONS[there]}."
             )
-            return [sentence], {"state": there.value, "fetch_bytes": size_bytes}
+            return sentence, {"state": there.value, "fetch_bytes": size_bytes}
         note = known.places.get(self._place.address, PlaceNote())
         there = standing(listing, known.collection, was_ready=note.was_ready)
         if there not in (Standing.READY, Standing.EMPTY):
-            return [f"{in_sentence(self._place)} {REASONS[there]}."], {"state": there.value}
+            return f"{in_sentence(self._place)} {REASONS[there]}.", {"state": there.value}
         with collections.hold(found):
             mirror = collections.open_mirror(found)
             fetch, send = to_fetch(mirror.held, listing), to_send(mirror.held, listing)
@@ -242,18 +268,45 @@ class _Sync:
             f"Would fetch {_packs(fetch)} ({facts['fetch_bytes']:,} bytes), and send {_packs(send)} ({facts['send_bytes']:,} bytes) and what "
             "was written since the last sync."
         )
-        return [sentence], facts
+        return sentence, facts
 
     # ------------------------------------------------------------------ one run
 
     def run(self) -> Totals:
-        """Sync once."""
+        """Sync once, as a person asked for."""
         found = self._find()
         if found is not None and self._never_left(found):
             found = None
         found = found or self._begin()
         with collections.hold(found):
-            return self._run(found)
+            return self._run(found, begin=True)
+
+    def watch(self, say: Callable[[Totals], None]) -> None:
+        """Keep texts and place in step until ctrl+c; `say` is told what happened whenever something did."""
+        pace, said = _Pace(isinstance(self._place, LocalPlace)), ""
+        with suppress(KeyboardInterrupt):
+            while True:
+                pace.wait()
+                totals, began_s = Totals(), time.monotonic()
+                try:
+                    found = self._find()
+                    if found is None:
+                        raise JptermError(f"{escape_for_terminal(self._folder)} is not synced any more.")
+                    with collections.hold(found):
+                        self._run(found, begin=False, totals=totals, asks=pace.asks_place)
+                    problem = (
+                        "" if totals.is_same or totals.report is None else _sentences(self._place, totals)[-1]
+                    )
+                    if totals.has_moved or problem not in ("", said):
+                        say(totals)
+                except collections.CollectionBusy:
+                    continue
+                except JptermError as error:
+                    problem = str(error)
+                    if problem != said:
+                        print(f"jpterm-like: {escape_for_terminal(problem)}", file=sys.stderr, flush=True)
+                said = problem
+                pace.note(time.monotonic() - began_s, totals)
 
     def _never_left(self, found: Path) -> bool:
         """Whether a collection was begun here, and never came to a place, because the run was ended before; and the place
@@ -268,36 +321,51 @@ class _Sync:
             collections.forget(found)
         return True
 
-    def _run(self, found: Path) -> Totals:
-        known = collections.load(found)
-        assert known is not None
-        if known.machine != (machine := collections.machine_of(found)):
-            known = replace(known, machine=machine, lane=collections.new_lane())
-        if self._name is not None:
-            known = replace(known, author=display_name(self._name))
-        address = self._place.address
-        if address not in known.places:
-            # A first place gets all; what that is, is counted while it is written.
-            known = known.with_place(address, PlaceNote(unsent_changes=-1 if known.places else 0))
-        collections.save(found, known)
-        totals, memory = Totals(), Memory(was_ready=known.places[address].was_ready)
+    def _run(self, found: Path, *, begin: bool, totals: Totals | None = None, asks: bool = True) -> Totals:
+        """Sync once.
+
+        Args:
+            begin: whether an empty folder may become a place.
+            asks: whether the place is asked also if nothing new was written here.
+        """
+        totals, memory = totals or Totals(), self._memory
+        known = self._load(found)
+        memory.was_ready = known.places[self._place.address].was_ready
         for _ in range(ROUNDS_MAX):
             mirror = collections.open_mirror(found)
             is_joining = mirror.collection is None  # which the first exchange changes
             if not is_joining:
                 known = self._carry(found, known, totals)
+                if not asks and not totals.written:
+                    return totals
                 mirror = collections.open_mirror(found)
             place = _Announced(self._place, mirror, self.progress)
-            totals.report = report = exchange(mirror, place, known.lane, memory, begin=True)
+            totals.report = report = exchange(mirror, place, known.lane, memory, begin=begin)
             totals.packs_sent += len(report.sent)
             totals.packs_fetched += len(report.fetched)
-            known = self._note(found, known, report, memory, totals)
+            totals.set_aside += report.set_aside
+            known = self._note(found, known, report, totals)
             if report.standing is not Standing.READY or report.problem is not None:
                 return totals
             if not (report.fetched or report.lane_taken or is_joining):
                 return totals
         self._carry(found, known, totals)  # others go on sending: what they do now comes with the next run
         return totals
+
+    def _load(self, found: Path) -> Collection:
+        """Read the notes on the collection, and bring them up to date."""
+        known = collections.load(found)
+        assert known is not None
+        if known.machine != (machine := collections.machine_of(found)):
+            known = replace(known, machine=machine, lane=collections.new_lane())
+        if self._name is not None:
+            known = replace(known, author=display_name(self._name))
+        if self._place.address not in known.places:
+            # A first place gets all; what that is, is counted while it is written.
+            note = PlaceNote(unsent_changes=-1 if known.places else 0)
+            known = known.with_place(self._place.address, note)
+        collections.save(found, known)
+        return known
 
     def _carry(self, found: Path, known: Collection, totals: Totals) -> Collection:
         """Have the server bring texts and mirror together."""
@@ -308,6 +376,7 @@ class _Sync:
         totals.got_documents = max(totals.got_documents, done.got_documents)
         totals.people += [each for each in done.people if each not in totals.people]
         totals.early = done.early
+        totals.written += done.written
         totals.notices += [each for each in done.notices if each not in totals.notices]
         totals.problems = list(done.problems)
         if done.written:
@@ -324,12 +393,10 @@ class _Sync:
             collections.save(found, known)
         return known
 
-    def _note(
-        self, found: Path, known: Collection, report: Report, memory: Memory, totals: Totals
-    ) -> Collection:
+    def _note(self, found: Path, known: Collection, report: Report, totals: Totals) -> Collection:
         """Note what an exchange did."""
         address = self._place.address
-        note = replace(known.places[address], was_ready=memory.was_ready)
+        note = replace(known.places[address], was_ready=self._memory.was_ready)
         if report.standing is Standing.READY and report.problem is None:
             note = replace(note, contact_s=clock.wall())
             if not report.waiting:
@@ -341,6 +408,31 @@ class _Sync:
             known = replace(known, lane=collections.new_lane())
         collections.save(found, known)
         return known
+
+
+class _Pace:
+    """When to look next. A look never takes more than a tenth of the time, so a slow disk or a large folder is not kept busy."""
+
+    def __init__(self, is_local: bool) -> None:
+        self._is_local = is_local
+        self._looked_s = 0.0
+        self._poll_s = POLL_FIRST_S
+        self._asked_at = time.monotonic()
+
+    def wait(self) -> None:
+        time.sleep(max(LOOK_S, 10 * self._looked_s))
+
+    @property
+    def asks_place(self) -> bool:
+        """Whether the place is asked now: a folder each time, and a server at intervals that grow while nothing moves."""
+        return self._is_local or time.monotonic() - self._asked_at >= self._poll_s
+
+    def note(self, looked_s: float, totals: Totals) -> None:
+        """Note how long a look took, and what came of it."""
+        self._looked_s = looked_s
+        if totals.report is not None:
+            self._asked_at = time.monotonic()
+            self._poll_s = POLL_FIRST_S if totals.has_moved else min(POLL_MOST_S, self._poll_s * 1.5)
 
 
 def server_of(folder: Path) -> Address:
@@ -377,7 +469,8 @@ def _sentences(place: Place, totals: Totals) -> list[str]:
     assert report is not None
     sentences = [*totals.notices, *totals.problems]
     if report.standing is not Standing.READY:
-        return [*sentences, f"{in_sentence(place)} {REASONS[report.standing]}."]
+        problem = report.problem or f"{in_sentence(place)} {REASONS[report.standing]}."
+        return [*sentences, str(problem)]
     done: list[str] = []
     if totals.sent_changes:
         done.append(
@@ -397,8 +490,8 @@ def _sentences(place: Place, totals: Totals) -> list[str]:
         rest.append(f"{_packs(report.waiting)} still to be sent")
     if report.unread:
         rest.append(f"{_packs(report.unread)} not here yet")
-    if report.set_aside:
-        rest.append(f"{_packs(report.set_aside)} damaged and left out")
+    if totals.set_aside:
+        rest.append(f"{_packs(totals.set_aside)} damaged or of other texts, and left out")
     if report.coming or totals.early:
         rest.append("earlier changes of others are still on their way")
     ending = f"; {', '.join(rest)}" if rest else "; all is the same" if totals.is_same else ""
@@ -423,7 +516,7 @@ def _facts(totals: Totals) -> dict[str, object]:
         "packs_fetched": totals.packs_fetched,
         "waiting": len(report.waiting),
         "unread": len(report.unread),
-        "set_aside": [str(name) for name in report.set_aside],
+        "set_aside": [str(name) for name in totals.set_aside],
         "problem": None if report.problem is None else str(report.problem),
         "notices": totals.notices,
         "problems": totals.problems,

@@ -24,6 +24,11 @@ def _sync_arguments(parser: ArgumentParser) -> None:
         help="the folder with the texts; default: this one",
     )
     parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="go on until ctrl+c: what is written on either side is at the other soon",
+    )
+    parser.add_argument(
         "--dry-run", action="store_true", help="say what would be sent and fetched, and change nothing"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -34,7 +39,12 @@ def _sync(options: Namespace) -> int:
     from jpterm_like.cli.sync import sync
 
     return sync(
-        options.place, options.folder, name=options.name, dry_run=options.dry_run, as_json=options.json
+        options.place,
+        options.folder,
+        name=options.name,
+        dry_run=options.dry_run,
+        as_json=options.json,
+        watch=options.watch,
     )
 
 

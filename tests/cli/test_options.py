@@ -108,6 +108,12 @@ SHOWN = {
     "pipe --name": HERE + "test_a_name_in_a_command_is_what_others_see",
     "manual topic": "test_docs.py::test_a_page_of_the_manual_as_text_and_in_a_terminal",
     "manual --man": "cli/test_completions.py::test_the_manual_page",
+    "sync place": "e2e/test_sync_folder.py::test_texts_go_both_ways_through_a_folder",
+    "sync folder": "e2e/test_sync_folder.py::test_a_run_that_only_looks_changes_nothing",
+    "sync --dry-run": "e2e/test_sync_folder.py::test_a_run_that_only_looks_changes_nothing",
+    "sync --json": "e2e/test_sync_folder.py::test_a_run_that_only_looks_changes_nothing",
+    "sync --watch": "e2e/test_sync_folder.py::test_texts_are_kept_in_step_until_ctrl_c",
+    "sync --name": "e2e/test_sync_folder.py::test_texts_go_both_ways_through_a_folder",
     "verify folder": HERE + "test_verify_reads_a_served_folder_or_what_is_kept_for_the_user",
 }
 """For each option, and each argument that has a line of help: the test that shows that this line is true."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.machines import Machine, machines
-from tests.e2e.terminal import terminals
+from tests.e2e.terminal import terminals, until
 
 
 @pytest.fixture
@@ -49,6 +51,59 @@ def test_texts_go_both_ways_through_a_folder(two: tuple[Machine, Machine], place
     assert ann.text("notes.md") == bob.text("notes.md") == ann.files()["notes.md"]
     for one in two:
         assert one.sync(place) == "Nothing is new; all is the same.\n"
+
+
+def test_a_run_that_only_looks_changes_nothing(two: tuple[Machine, Machine], place: Path) -> None:
+    """--dry-run says in a sentence, or with --json as one object, what would be moved; without DIR it is this folder."""
+    ann, bob = two
+    (ann.texts / "notes.md").write_text("hello\n")
+    assert "would become a place" in ann.run("sync", str(place), "--dry-run").stdout
+    assert not list(place.iterdir()) and not list(ann.home.rglob("collection.json"))
+    ann.sync(place)
+    looked = bob.run("sync", str(place), "--dry-run", "--json")
+    [pack] = place.glob("*.jpk")
+    assert json.loads(looked.stdout) == {"state": "ready", "fetch_bytes": pack.stat().st_size}
+    assert not bob.files() and not list(bob.home.rglob("collection.json"))
+    facts = json.loads(bob.run("sync", str(place), "--json").stdout)
+    assert bob.files() == {"notes.md": "hello\n"}
+    assert (facts["same"], facts["got_changes"], facts["packs_fetched"], facts["problems"]) == (
+        True,
+        1,
+        1,
+        [],
+    )
+
+
+async def test_texts_are_kept_in_step_until_ctrl_c(two: tuple[Machine, Machine], place: Path) -> None:
+    """With --watch on both sides, what either writes is at the other soon; what happens is said once."""
+    ann, bob = two
+    (ann.texts / "notes.md").write_text("hello\n")
+    ann.sync(place)
+    bob.sync(place)
+    watching = [one.start("sync", str(place), "--watch") for one in two]
+    heard = ["", ""]
+
+    def hear(number: int) -> None:
+        output = watching[number].stdout
+        assert output is not None
+        for line in output:
+            heard[number] += line
+
+    listening = [threading.Thread(target=hear, args=(number,)) for number in (0, 1)]
+    for thread in listening:
+        thread.start()
+    try:
+        ann.append("notes.md", "from Ann")
+        bob.append("notes.md", "from Bob")
+        await until(lambda: "by Bob" in heard[0] and "by Ann" in heard[1], "both to hear of the other", 60)
+    finally:
+        for process in watching:
+            process.send_signal(signal.SIGINT)
+        for thread in listening:
+            thread.join(30)
+    assert [process.wait(30) for process in watching] == [0, 0], heard
+    assert ann.files() == bob.files()
+    assert sorted(ann.files()["notes.md"].split()) == ["Ann", "Bob", "from", "from", "hello"]
 
 
 def test_what_another_program_wrote_is_sent_as_well(two: tuple[Machine, Machine], place: Path) -> None:

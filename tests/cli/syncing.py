@@ -1,0 +1,110 @@
+"""People who sync, in the process of the test: the real command, and for each run a hub of its own that ends with it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from jpterm_like.access.addresses import Address
+from jpterm_like.access.hub import AnyFile
+from jpterm_like.access.permissions import OWNER
+from jpterm_like.cli import sync as command
+from jpterm_like.client import carrying
+from jpterm_like.config import Paths
+from jpterm_like.errors import JptermError
+from jpterm_like.server.server import Server
+from jpterm_like.stores import pads_of
+from jpterm_like.sync.wire import Carried
+from tests.sync.test_listing import Near
+
+
+class Person:
+    """Somebody with a home and a folder of texts.
+
+    `meanwhile` is called with the server each time before texts are carried: what people do in editors.
+    """
+
+    def __init__(self, folder: Path, who: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.who = who
+        self.texts = folder / f"texts of {who}"
+        self.texts.mkdir()
+        self.home = folder / who
+        self._monkeypatch = monkeypatch
+        self.meanwhile: Callable[[Server], Any] | None = None
+
+    def sync(self, place: Path | str, folder: Path | None = None) -> dict[str, Any]:
+        """Sync once and return the facts; what made it fail is in "refused"."""
+        self._be_at_home()
+        progress = command._Progress(is_shown=False)
+        try:
+            there = command.open_place(str(place))
+            command._check_apart(there, folder or self.texts)
+            run = command._Sync(there, folder or self.texts, self.who, progress)
+            totals = run.run()
+        except JptermError as problem:
+            return {"refused": str(problem), "same": False}
+        facts = json.loads(json.dumps(command._facts(totals)))
+        return {**facts, "sentence": command._sentences(there, totals)[-1]}
+
+    def server(self) -> Server:
+        paths = Paths.of_user()
+        return Server(AnyFile(), pads_of(paths), autosave_s=None, state=paths.state)
+
+    def do(self, work: Callable[[Server], Any]) -> None:
+        """Do something with this person's hub."""
+        self._be_at_home()
+
+        async def run() -> None:
+            server = self.server()
+            server.start()
+            try:
+                await work(server)
+            finally:
+                await server.drain()
+
+        asyncio.run(run())
+
+    def _be_at_home(self) -> None:
+        for variable, name in (
+            ("XDG_STATE_HOME", "state"),
+            ("XDG_CONFIG_HOME", "config"),
+            ("XDG_CACHE_HOME", "cache"),
+            ("HOME", ""),
+        ):
+            path = self.home / name
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._monkeypatch.setenv(variable, str(path))
+
+        async def carry(
+            address: Address, collection: bytes, folder: Path, report: Callable[[int, int], None]
+        ) -> Carried:
+            server = self.server()
+            server.start()
+            try:
+                if self.meanwhile is not None:
+                    await self.meanwhile(server)
+                return await carrying.carry(cast(Address, Near(server, OWNER)), collection, folder, report)
+            finally:
+                await server.drain()
+
+        self._monkeypatch.setattr(command, "carry", carry)
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file as another program does."""
+        path = self.texts / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        os.utime(path, (1e9, 1e9))  # long ago, so that nobody waits for it to come to rest
+
+    def files(self) -> dict[str, str]:
+        return {
+            path.relative_to(self.texts).as_posix(): path.read_text()
+            for path in sorted(self.texts.rglob("*"))
+            if path.is_file()
+        }

@@ -1,0 +1,293 @@
+"""`sync PLACE DIR`: what it does at places that are not as they should be, and with texts that came."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from jpterm_like import collection as collections
+from jpterm_like.packs.marker import encode, marker_name
+from jpterm_like.packs.names import MarkerName
+from tests.cli.syncing import Person
+
+
+@pytest.fixture
+def ann(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Person:
+    return Person(tmp_path, "Ann", monkeypatch)
+
+
+@pytest.fixture
+def bob(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Person:
+    return Person(tmp_path, "Bob", monkeypatch)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "place").mkdir()
+    return tmp_path / "place"
+
+
+def listing(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.is_dir() else {}
+
+
+def marker_in(place: Path) -> Path:
+    [marker] = place.glob("jpterm-like-*")
+    return marker
+
+
+def remove_marker(place: Path) -> None:
+    marker_in(place).unlink()
+
+
+def empty(place: Path) -> None:
+    for path in place.iterdir():
+        path.unlink()
+
+
+def remove(place: Path) -> None:
+    shutil.rmtree(place)
+
+
+def put_file(place: Path) -> None:
+    shutil.rmtree(place)
+    place.write_text("a file")
+
+
+def put_other_collection(place: Path) -> None:
+    empty(place)
+    add_other_marker(place)
+
+
+def add_other_marker(place: Path) -> None:
+    (place / str(marker_name(b"another one's id"))).write_bytes(encode("jpterm-like 0.2.0"))
+
+
+def put_newer_marker(place: Path) -> None:
+    marker = marker_in(place)
+    (place / marker.name.replace(".v1", ".v2")).write_bytes(b"{}")
+
+
+def rename_marker(place: Path) -> None:
+    marker = marker_in(place)
+    marker.rename(place / str(MarkerName(b"o" * 16, 1)))
+
+
+def write_newer_marker(place: Path) -> None:
+    marker = marker_in(place)
+    marker.write_bytes(marker.read_bytes().replace(b'"format": 1', b'"format": 2') + b" ")
+
+
+def put_foreign_files(place: Path) -> None:
+    empty(place)
+    (place / "holiday.jpg").write_bytes(b"\xff\xd8")
+
+
+BAD = {
+    "its marker is gone": (remove_marker, "is none now"),
+    "it was emptied, or its disk is not mounted": (empty, "is none now"),
+    "the folder is gone": (remove, "cannot be used"),
+    "a file is there instead": (put_file, "cannot be used"),
+    "another folder is there instead": (put_foreign_files, "is none now"),
+    "another collection is there instead": (put_other_collection, "has other texts"),
+    "the marker has another name": (rename_marker, "has other texts"),
+    "another marker came": (add_other_marker, "several collections"),
+    "a newer release changed the layout": (put_newer_marker, "newer release"),
+    "a newer release wrote the marker": (write_newer_marker, "newer release"),
+}
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["known", "first contact"])
+@pytest.mark.parametrize("case", BAD)
+def test_a_place_that_is_not_as_it_should_be_is_told_and_not_written(
+    ann: Person, bob: Person, place: Path, case: str, is_known: bool
+) -> None:
+    """One sentence, nothing is written there, and no text is touched; for Bob, who has never been there, too."""
+    damage, sentence = BAD[case]
+    ann.write("notes.md", "hello\n")
+    assert ann.sync(place)["same"]
+    damage(place)
+    before = listing(place)
+    who = ann if is_known else bob
+    who.write("notes.md", "hello\nmore\n")
+    texts = who.files()
+    facts = who.sync(place)
+    said = facts.get("refused") or facts["sentence"]
+    is_new_to_bob = not is_known and case in (
+        # nothing tells Bob that these were something else: it is his first contact, and he typed the command
+        "it was emptied, or its disk is not mounted",
+        "another folder is there instead",
+        "another collection is there instead",
+    )
+    if is_new_to_bob:
+        assert facts["same"] and who.files()["notes.md"] == "hello\nmore\n"
+        return
+    assert not facts["same"]
+    if is_known:
+        assert sentence in said, said
+    if case == "the marker has another name" and not is_known:
+        return  # a place of another collection, with foreign packs, which are told
+    assert said.count(".\n") == 0 and listing(place) == before and who.files() == texts
+
+
+def test_a_place_that_comes_back_goes_on(ann: Person, bob: Person, place: Path) -> None:
+    """A disk that is mounted again: what was written meanwhile is sent."""
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    aside = place.with_name("aside")
+    place.rename(aside)
+    place.mkdir()
+    ann.write("notes.md", "hello\nmeanwhile\n")
+    assert not ann.sync(place)["same"] and not listing(place)
+    place.rmdir()
+    aside.rename(place)
+    facts = ann.sync(place)
+    assert facts["same"] and facts["sent_changes"] == 1
+    bob.sync(place)
+    assert bob.files() == {"notes.md": "hello\nmeanwhile\n"}
+
+
+def test_texts_and_place_do_not_lie_in_each_other(ann: Person, tmp_path: Path) -> None:
+    for place in (ann.texts, ann.texts / "place", tmp_path):
+        assert "lie in each other" in ann.sync(place)["refused"]
+
+
+def test_a_folder_belongs_to_one_collection(ann: Person, bob: Person, place: Path, tmp_path: Path) -> None:
+    """Neither another place's collection, nor a folder inside of one that is synced."""
+    ann.write("docs/notes.md", "hello\n")
+    ann.sync(place)
+    assert "is synced already" in ann.sync(place, ann.texts / "docs")["refused"]
+    other = tmp_path / "other"
+    other.mkdir()
+    bob.sync(other)
+    before = listing(other)
+    assert "has other texts" in ann.sync(other)["sentence"] and listing(other) == before
+
+
+def test_a_missing_file_is_not_a_deleted_one(ann: Person, bob: Person, place: Path) -> None:
+    """It stays at the others, and what they write does not bring it back here."""
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    bob.sync(place)
+    (ann.texts / "notes.md").unlink()
+    assert ann.sync(place)["same"]
+    assert bob.sync(place)["same"] and bob.files() == {"notes.md": "hello\n"}
+    bob.write("notes.md", "hello\nbob\n")
+    bob.sync(place)
+    assert ann.sync(place)["same"] and ann.files() == {}
+
+
+def test_two_places_of_one_collection(ann: Person, bob: Person, place: Path, tmp_path: Path) -> None:
+    """A second, empty place gets everything; who comes by the one and who comes by the other have the same."""
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    assert ann.sync(stick)["sentence"] == "Sent 1 pack; all is the same."
+    assert set(listing(stick)) == set(listing(place))
+    bob.sync(stick)
+    bob.write("notes.md", "hello\nbob\n")
+    bob.sync(stick)
+    ann.sync(stick)
+    ann.sync(place)
+    assert ann.files() == bob.files() == {"notes.md": "hello\nbob\n"}
+
+
+@pytest.mark.parametrize("loss", ["texts.json", "a pack of the mirror", "texts.json is damaged"])
+def test_what_was_lost_of_the_state_comes_back(ann: Person, bob: Person, place: Path, loss: str) -> None:
+    """The cache may go at any time. A pack that both mirror and place lost is written again, with its beginning."""
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    [state] = (ann.home / "state" / "jpterm-like" / collections.COLLECTIONS).iterdir()
+    if loss == "texts.json":
+        (state / "texts.json").unlink()
+    elif loss == "a pack of the mirror":
+        [pack] = (state / "mirror").glob("*.jpk")
+        pack.unlink()
+        (place / pack.name).unlink()
+    else:
+        (state / "texts.json").write_bytes(b'{"format":1,"taken":3')
+    assert ann.sync(place)["same"]
+    assert bob.sync(place)["same"] and bob.files() == {"notes.md": "hello\n"}
+    for one in (ann, bob):
+        facts = one.sync(place)
+        assert facts["packs_sent"] == facts["packs_fetched"] == facts["got_changes"] == 0
+
+
+def test_a_copied_state_folder_begins_a_lane_of_its_own(
+    ann: Person, bob: Person, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both copies write on, and everything is everywhere once."""
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    copied = Person(tmp_path, "Ann2", monkeypatch)
+    shutil.rmtree(copied.texts)
+    shutil.copytree(ann.home, copied.home)
+    copied.texts = ann.texts  # the same paths, on another machine
+    before = ann.files()
+    ann.write("notes.md", "hello\nann\n")
+    ann.sync(place)
+    ann.write("notes.md", before["notes.md"] + "copy\n")
+    facts = copied.sync(place)
+    assert facts["same"], facts
+    lanes = {path.name[:13] for path in place.glob("*.jpk")}
+    assert len(lanes) == 2
+    bob.sync(place)
+    assert sorted(bob.files()["notes.md"].split()) == ["ann", "copy", "hello"]
+
+
+def test_a_file_that_is_no_text_is_left_alone(ann: Person, bob: Person, place: Path) -> None:
+    (ann.texts / "a.bin").write_bytes(b"\0\1\2")
+    ann.write(".hidden", "secret\n")
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    bob.sync(place)
+    assert bob.files() == {"notes.md": "hello\n"}
+
+
+def hostile_names() -> list[str]:
+    return [
+        "../evil.md",
+        "/etc/evil",
+        ".bashrc",
+        "docs/../../evil",
+        "a\0b",
+        ".jpterm-like/x",
+        "",
+        ".git/config",
+    ]
+
+
+@pytest.mark.parametrize("name", hostile_names())
+def test_a_name_that_leads_elsewhere_is_not_written(
+    ann: Person, bob: Person, place: Path, tmp_path: Path, name: str
+) -> None:
+    """Names are data: what a stranger wrote into a pack passes the rules of a shared folder before it is a path."""
+    from crdt import TextBuffer, Version
+    from jpterm_like.packs import records
+    from jpterm_like.packs.names import lane_name
+    from jpterm_like.packs.pack import encode as encode_pack
+    from jpterm_like.packs.records import Birth, Changes, document_id
+
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    collection = next(
+        iter(
+            collections.load(path) for path in (ann.home / "state" / "jpterm-like" / "collections").iterdir()
+        )
+    )
+    assert collection is not None
+    evil = TextBuffer.genesis("evil\n")
+    birth = Birth(evil.lineage, name)
+    document = document_id(collection.collection, birth)
+    found = [records.encode(birth), records.encode(Changes(evil.changes_since(Version())))]
+    pack, data = encode_pack(collection.collection, lane_name(b"stranger"), 1, 1, {document: found})
+    (place / str(pack)).write_bytes(data)
+    before = {path for path in tmp_path.rglob("*") if path.name.startswith(("evil", ".bashrc", "config"))}
+    facts = bob.sync(place)
+    assert bob.files() == {"notes.md": "hello\n"}
+    assert not facts["same"] and facts["problems"]
+    after = {path for path in tmp_path.rglob("*") if path.name.startswith(("evil", ".bashrc", "config"))}
+    assert {path for path in after - before if path.is_file()} == set()
