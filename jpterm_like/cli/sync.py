@@ -21,13 +21,14 @@ from jpterm_like import clock
 from jpterm_like import collection as collections
 from jpterm_like.access.addresses import Address, LocalFileAddress
 from jpterm_like.access.discovery import STORE_FOLDER, find_server, find_server_of
+from jpterm_like.cli.place_commands import open_for_person
+from jpterm_like.cli.progress import Progress
 from jpterm_like.client.carrying import carry
 from jpterm_like.collection import Collection, PlaceNote
 from jpterm_like.config import Paths, display_name
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.packs.decisions import Standing, standing, to_fetch, to_send
 from jpterm_like.packs.names import PackName, read_listing
-from jpterm_like.places.address import open_place
 from jpterm_like.places.base import Place, in_sentence, list_all_files
 from jpterm_like.places.exchange import Memory, Report, exchange
 from jpterm_like.places.local import LocalPlace
@@ -104,8 +105,8 @@ def sync(written: str, folder: Path, *, name: str | None, dry_run: bool, as_json
     folder = Path(os.path.realpath(folder))
     if not folder.is_dir():
         raise JptermError(f"{escape_for_terminal(folder)} is not a folder.")
-    progress = _Progress(is_shown=sys.stderr.isatty() and not as_json)
-    place = open_place(written, asks=True, moved=progress.moved)
+    progress = Progress(is_shown=False) if as_json else Progress()
+    place = open_for_person(written, progress.moved)
     _check_apart(place, folder)
     run = _Sync(place, folder, name, progress)
 
@@ -144,42 +145,10 @@ def _check_apart(place: Place, folder: Path) -> None:
         )
 
 
-class _Progress:
-    """Shows on one line of the terminal how far it is, from the first second."""
-
-    def __init__(self, *, is_shown: bool) -> None:
-        self._is_shown = is_shown
-        self._width = 0
-        self._moved_bytes = self._bytes = 0
-
-    def show(self, sentence: str) -> None:
-        if self._is_shown:
-            sentence = escape_for_terminal(sentence)
-            print(f"\r{sentence}{' ' * (self._width - len(sentence))}", end="", file=sys.stderr, flush=True)
-            self._width = len(sentence)
-
-    def documents(self, done: int, of: int) -> None:
-        self.show(f"Looking at the texts: {done:,} of {of:,}")
-
-    def expect(self, size_bytes: int) -> None:
-        """So many bytes are to be moved: lengths are in the names of packs, so this is known after a listing."""
-        self._moved_bytes, self._bytes = 0, size_bytes
-
-    def moved(self, count: int) -> None:
-        self._moved_bytes += count
-        self.show(f"Moving {self._moved_bytes:,} of {max(self._bytes, self._moved_bytes):,} bytes")
-
-    def end(self) -> None:
-        if self._width:
-            self.show("")
-            print("\r", end="", file=sys.stderr, flush=True)
-            self._width = 0
-
-
 class _Announced:
     """A place whose listing says how many bytes are to be moved."""
 
-    def __init__(self, place: Place, mirror: Mirror, progress: _Progress) -> None:
+    def __init__(self, place: Place, mirror: Mirror, progress: Progress) -> None:
         self._place = place
         self._mirror = mirror
         self._progress = progress
@@ -187,7 +156,7 @@ class _Announced:
         self.read, self.write, self.remove = place.read, place.write, place.remove
 
     def list(self) -> Mapping[str, int]:
-        self._progress.show(f"Asking {self.address} what is there")
+        self._progress.say(f"Asking {self.address} what is there")
         found = self._place.list()
         listing, held = read_listing(found), self._mirror.held
         names = [*to_fetch(held, listing), *to_send(held, listing)]
@@ -196,7 +165,7 @@ class _Announced:
 
 
 class _Sync:
-    def __init__(self, place: Place, folder: Path, name: str | None, progress: _Progress) -> None:
+    def __init__(self, place: Place, folder: Path, name: str | None, progress: Progress) -> None:
         self._place = place
         self._folder = folder
         self._name = name
@@ -369,9 +338,9 @@ class _Sync:
 
     def _carry(self, found: Path, known: Collection, totals: Totals) -> Collection:
         """Have the server bring texts and mirror together."""
-        self.progress.show("Looking at the texts")
+        self.progress.say("Looking at the texts")
         address = server_of(self._folder)
-        done = asyncio.run(carry(address, known.collection, self._folder, self.progress.documents))
+        done = asyncio.run(carry(address, known.collection, self._folder, self._say_documents))
         totals.got_changes += done.got
         totals.got_documents = max(totals.got_documents, done.got_documents)
         totals.people += [each for each in done.people if each not in totals.people]
@@ -392,6 +361,9 @@ class _Sync:
                     )
             collections.save(found, known)
         return known
+
+    def _say_documents(self, done: int, of: int) -> None:
+        self.progress.say(f"Looking at the texts: {done:,} of {of:,}")
 
     def _note(self, found: Path, known: Collection, report: Report, totals: Totals) -> Collection:
         """Note what an exchange did."""

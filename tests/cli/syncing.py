@@ -15,6 +15,7 @@ from jpterm_like.access.addresses import Address
 from jpterm_like.access.hub import AnyFile
 from jpterm_like.access.permissions import OWNER
 from jpterm_like.cli import sync as command
+from jpterm_like.cli.progress import Progress
 from jpterm_like.client import carrying
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
@@ -41,9 +42,9 @@ class Person:
     def sync(self, place: Path | str, folder: Path | None = None) -> dict[str, Any]:
         """Sync once and return the facts; what made it fail is in "refused"."""
         self._be_at_home()
-        progress = command._Progress(is_shown=False)
+        progress = Progress(is_shown=False)
         try:
-            there = command.open_place(str(place))
+            there = command.open_for_person(str(place))
             command._check_apart(there, folder or self.texts)
             run = command._Sync(there, folder or self.texts, self.who, progress)
             totals = run.run()

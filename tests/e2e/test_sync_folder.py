@@ -101,7 +101,9 @@ async def test_texts_are_kept_in_step_until_ctrl_c(two: tuple[Machine, Machine],
             process.send_signal(signal.SIGINT)
         for thread in listening:
             thread.join(30)
-    assert [process.wait(30) for process in watching] == [0, 0], heard
+        for process in watching:
+            process.communicate(timeout=30)
+    assert [process.returncode for process in watching] == [0, 0], heard
     assert ann.files() == bob.files()
     assert sorted(ann.files()["notes.md"].split()) == ["Ann", "Bob", "from", "from", "hello"]
 
