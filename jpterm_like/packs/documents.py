@@ -13,9 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from crdt import Version
+from crdt.errors import ForeignOp
 from crdt.messages import ANNOUNCE, MARK, read_message
 from jpterm_like.packs.records import LINEAGE_BYTES, Birth, Hello
 
+SAVED_MAX: Final = 16
+"""States of plain files that are known of each document."""
 FORMAT: Final = 1
 """Of what `Documents.encode` writes. Another format is not read: then all of it is made anew from the packs."""
 
@@ -74,10 +77,41 @@ class DocumentNotes:
     carried: Extent = field(default_factory=Extent)
     is_incomplete: bool = False
     """Whether some of its operations could not be taken in because earlier ones are missing: all of its packs are read again."""
+    name: tuple[int, str] = (0, "")
+    """The NAME that wins: the highest number, then the name that compares higher. Number 0: it has the name that it was born with."""
+    name_applied: tuple[int, str] = (0, "")
+    """The NAME that the file here was given; where it is taken, the file has another one."""
+    deleted: Version | None = None
+    """All of the DELETED together; None if nobody deleted it."""
+    deleted_here: Version | None = None
+    """The same when the file here was last deleted for it."""
+    saved: dict[str, Version] = field(default_factory=dict)
+    """Versions that plain files held, by the digests of the files; the last SAVED_MAX."""
     name_here: str = ""
     """The name of its file in this machine's folder; empty if it is not there yet."""
     stamp: tuple[float, ...] = ()
     """How store and file looked when all of the document was carried. As long as they look so, it need not be opened."""
+
+    @property
+    def wanted_name(self) -> str:
+        """The name that the document should have everywhere; empty if that is not known yet."""
+        return self.name[1] if self.name[0] else self.birth.name if self.birth is not None else ""
+
+    def note_name(self, number: int, name: str) -> None:
+        self.name = max(self.name, (number, name))
+
+    def note_deleted(self, version: Version) -> None:
+        self.deleted = version if self.deleted is None else self.deleted.merge(version)
+
+    def is_deleted(self, version: Version) -> bool:
+        """Whether the document is deleted for somebody with this version: operations that no deletion knew of bring it back."""
+        return self.deleted is not None and version <= self.deleted
+
+    def note_saved(self, digest: bytes, version: Version) -> None:
+        self.saved.pop(digest.hex(), None)
+        self.saved[digest.hex()] = version
+        while len(self.saved) > SAVED_MAX:
+            del self.saved[next(iter(self.saved))]
 
 
 class Documents:
@@ -106,7 +140,13 @@ class Documents:
         left = Documents()
         for document, notes in self.notes.items():
             if notes.name_here:
-                left.notes[document] = DocumentNotes(notes.birth, notes.lane, name_here=notes.name_here)
+                left.notes[document] = DocumentNotes(
+                    notes.birth,
+                    notes.lane,
+                    name_applied=notes.name_applied,
+                    deleted_here=notes.deleted_here,
+                    name_here=notes.name_here,
+                )
         return left
 
     def author_of(self, lane: str) -> str:
@@ -123,6 +163,11 @@ class Documents:
                 "born": notes.is_born,
                 "carried": notes.carried.as_json(),
                 "incomplete": notes.is_incomplete,
+                "name": list(notes.name),
+                "name_applied": list(notes.name_applied),
+                "deleted": _version_text(notes.deleted),
+                "deleted_here": _version_text(notes.deleted_here),
+                "saved": {digest: _version_text(version) for digest, version in notes.saved.items()},
                 "here": notes.name_here,
                 "stamp": list(notes.stamp),
             }
@@ -148,15 +193,24 @@ class Documents:
             found.hellos = {str(lane): Hello(*fields) for lane, fields in facts["hellos"].items()}
             for document, fields in facts["documents"].items():
                 found.notes[bytes.fromhex(document)] = DocumentNotes(
-                    _birth(fields["birth"]),
-                    str(fields["lane"]),
-                    bool(fields["born"]),
-                    Extent.from_json(fields["carried"]),
-                    bool(fields["incomplete"]),
-                    str(fields["here"]),
-                    tuple(map(float, fields["stamp"])),
+                    birth=_birth(fields["birth"]),
+                    lane=str(fields["lane"]),
+                    is_born=bool(fields["born"]),
+                    carried=Extent.from_json(fields["carried"]),
+                    is_incomplete=bool(fields["incomplete"]),
+                    name=_numbered(fields["name"]),
+                    name_applied=_numbered(fields["name_applied"]),
+                    deleted=_version(fields["deleted"]),
+                    deleted_here=_version(fields["deleted_here"]),
+                    saved={
+                        str(digest): version
+                        for digest, text in fields["saved"].items()
+                        if (version := _version(text)) is not None
+                    },
+                    name_here=str(fields["here"]),
+                    stamp=tuple(map(float, fields["stamp"])),
                 )
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ForeignOp):
             return cls()
         return found
 
@@ -192,3 +246,16 @@ def _birth(written: Any) -> Birth | None:
     if len(lineage) != LINEAGE_BYTES:
         raise ValueError("not a lineage")
     return Birth(lineage, str(written[1]))
+
+
+def _numbered(written: Any) -> tuple[int, str]:
+    number, name = written
+    return int(number), str(name)
+
+
+def _version_text(version: Version | None) -> str | None:
+    return None if version is None else version.encode().hex()
+
+
+def _version(written: Any) -> Version | None:
+    return None if written is None else Version.decode(bytes.fromhex(written))

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import os
 from collections import Counter
@@ -27,15 +28,18 @@ from crdt import Contradiction, ForeignOp, TextBuffer, Version
 from jpterm_like import __version__
 from jpterm_like.collection import Collection, collection_folder, load, open_mirror, read_texts, write_texts
 from jpterm_like.errors import JptermError, escape_for_terminal
-from jpterm_like.files.read import FileProblem
+from jpterm_like.files.read import FileProblem, read_plain
 from jpterm_like.packs import records
 from jpterm_like.packs.documents import DocumentNotes, Documents, alternative_names, changes_of
 from jpterm_like.packs.names import PackName, parse
 from jpterm_like.packs.pack import MalformedPack, Pack, PackRecord
-from jpterm_like.packs.records import Birth, Changes, Hello, document_id
+from jpterm_like.packs.records import Birth, Changes, Deleted, Hello, Name, Saved, document_id
 from jpterm_like.places.mirror import Mirror
 from jpterm_like.saver import RECORD_BYTES, Saver, restore
+from jpterm_like.server import rename
+from jpterm_like.server.charset_note import CHARSET, encode_charsets
 from jpterm_like.server.connections import OpenDocument
+from jpterm_like.server.document import DELETED, SYNCED_AS, Document
 from jpterm_like.server.document_names import DocumentNames
 from jpterm_like.server.group_commit import GroupCommit
 from jpterm_like.server.open_documents import OpenDocuments
@@ -50,8 +54,8 @@ PROGRESS_S: Final = 0.2
 """Interval between two reports of progress."""
 PACKED_BYTES: Final = 6 << 20
 """About how many bytes of records are gathered before they are written."""
-DOCUMENT: Final = "document"
-"""The blob of a document that came under another name than it has here: the collection, 16 bytes, and the document's id."""
+SAVED_SITES_MAX: Final = 500
+"""What a plain file held is noted for texts that at most so many openings wrote in: a version takes nine bytes for each."""
 
 log = logging.getLogger("jpterm_like.server.carrying")
 
@@ -138,6 +142,7 @@ class _Carry:
         report: Callable[[int, int], None],
     ) -> None:
         self._documents = owner._documents
+        self._owner_files = owner._files
         self._names = owner._names
         self._storage = owner._storage
         self._commits = owner._commits
@@ -168,6 +173,7 @@ class _Carry:
         self._here = {
             notes.name_here: document for document, notes in self._known.notes.items() if notes.name_here
         }
+        await self._follow_renames()
         # Files first: so a document that comes and has been here all the time is recognised.
         todo: list[str] = sorted({*names, *self._here})
         coming = [document for document in self._new if document not in self._here.values()]
@@ -183,6 +189,29 @@ class _Carry:
         self._known.taken = {str(name) for name in self._mirror.held}
         self.outcome.early = sum(notes.is_incomplete for notes in self._known.notes.values())
         await asyncio.to_thread(self._save)
+
+    async def _follow_renames(self) -> None:
+        """Note the documents whose names were changed here."""
+        for name, document in sorted(self._here.items()):
+            path = self._shared.root.path / name
+            if await asyncio.to_thread(os.path.lexists, path):
+                continue
+            to = await self._names.renamed_to(self._names.name_of(path))
+            if to is None:
+                continue
+            _, there = await self._names.follow(to, self._path_of_pad(to))
+            if not there.is_relative_to(self._shared.root.path):
+                continue  # it left the folder; the others keep theirs
+            new = there.relative_to(self._shared.root.path).as_posix()
+            notes = self._known.of(document)
+            notes.note_name(notes.name[0] + 1, new)
+            notes.name_applied, notes.name_here, notes.stamp = notes.name, new, ()
+            self._gather(document, Name(*notes.name))
+            del self._here[name]
+            self._here[new] = document
+
+    def _path_of_pad(self, pad_name: str) -> Path:
+        return self._owner_files.path_of(pad_name)
 
     def _count_one(self) -> None:
         """Report, now and then, how many documents were looked at. Raises JptermError if the server ends."""
@@ -218,7 +247,7 @@ class _Carry:
                     self._new.setdefault(document, []).append(name)
         for document, packs in self._new.items():
             for name in packs:
-                self._note_births(document, name)
+                self._note_facts(document, name)
 
     def _is_joined(self, name: PackName) -> bool:
         """Whether a pack has nothing but what was taken in before. Blocks."""
@@ -228,14 +257,23 @@ class _Carry:
         digests = {found.digest for each in self._known.taken if (found := parse(each)) is not None}
         return pack is not None and bool(pack.index.parts) and set(pack.index.parts) <= digests
 
-    def _note_births(self, document: bytes, name: PackName) -> None:
+    def _note_facts(self, document: bytes, pack: PackName) -> None:
         """Note what a new pack says besides operations. Blocks."""
-        for content in self._contents(document, name):
-            if isinstance(content, Birth):
-                if document_id(self._collection.collection, content) == document:
-                    self._known.note_birth(document, content, name.lane)
-            elif isinstance(content, Hello) and document == records.COLLECTION_ITSELF:
-                self._known.hellos[name.lane] = content
+        notes = self._known.of(document)
+        for content in self._contents(document, pack):
+            match content:
+                case Birth() if document_id(self._collection.collection, content) == document:
+                    self._known.note_birth(document, content, pack.lane)
+                case Name(number, name):
+                    notes.note_name(number, name)
+                case Deleted(version):
+                    notes.note_deleted(version)
+                case Saved(digest, version):
+                    notes.note_saved(digest, version)
+                case Hello() if document == records.COLLECTION_ITSELF:
+                    self._known.hellos[pack.lane] = content
+                case _:
+                    pass
 
     def _contents(self, document: bytes, name: PackName) -> Iterator[records.Content]:
         """The readable records of a document in a pack."""
@@ -249,6 +287,15 @@ class _Carry:
                 content = records.decode(record)
                 if content is not None:
                     yield content
+
+    def _read_all(self, document: bytes) -> None:
+        """Have all packs with this document read again. Blocks."""
+        self._new[document] = []
+        for name in self._mirror.held:
+            pack = self._packs.get(name) or self._mirror.pack(name)
+            if pack is not None and document in pack.index.blocks:
+                self._packs[name] = pack
+                self._new[document].append(name)
 
     def _messages(self, document: bytes) -> list[_Message]:
         """The operations of a document in packs that were not taken in yet."""
@@ -309,7 +356,12 @@ class _Carry:
         ):
             return
         try:
+            if (adopted := await self._adopt(name, path, pad_name, document)) is not None:
+                document, is_new = adopted, True
+                notes = self._known.of(document)
             if notes is not None and not await self._names.exists(pad_name, path):
+                if not is_new and await self._names.renamed_to(pad_name) is None:
+                    await self._bring_back(name, document)
                 return
             opened = await self._documents.open(pad_name, path)
         except JptermError as problem:
@@ -328,6 +380,91 @@ class _Carry:
             # What is not carried is told again by the next run.
             stamp = await asyncio.to_thread(self._stamp, pad_name, path) if is_carried else ()
             self._known.of(document).stamp = stamp
+
+    async def _bring_back(self, name: str, document: bytes | None) -> None:
+        """Begin a document again of which neither a file nor a store is left here."""
+        assert document is not None
+        notes = self._known.of(document)
+        if notes.deleted is None:
+            del self._here[name]
+            notes.name_here, notes.stamp = "", ()
+            await asyncio.to_thread(self._read_all, document)
+            await self._add(document)
+
+    async def _adopt(self, name: str, path: Path, pad_name: str, document: bytes | None) -> bytes | None:
+        """Give a file that has no history here that of the document of its name, if it holds a text of that; return the document.
+
+        So a file that came by mail, or whose history was removed, is no second document.
+        """
+        if pad_name in self._documents.by_name:
+            return None
+        if document is not None:
+            if not await asyncio.to_thread(self._lacks_store, pad_name, path):
+                return None
+            await asyncio.to_thread(self._read_all, document)
+            found = [document]
+        else:
+            found = [
+                each
+                for each in sorted(self._new)
+                if (notes := self._known.of(each)).wanted_name == name and not notes.name_here and notes.birth
+            ]
+        for each in found:
+            if await asyncio.to_thread(self._adopt_now, each, path, pad_name):
+                notes = self._known.of(each)
+                notes.name_here, self._here[name] = name, each
+                notes.name_applied = notes.name
+                return each
+        if document is not None:
+            raise JptermError(
+                f"The history of {name} was removed here, and the file has changed since: move it away, and the next sync brings it back as the "
+                "others have it."
+            )
+        return None
+
+    def _lacks_store(self, pad_name: str, path: Path) -> bool:
+        """Whether there is a file, and no history of it. Blocks."""
+        return os.path.lexists(path) and not self._storage.has(pad_name)
+
+    def _adopt_now(self, document: bytes, path: Path, pad_name: str) -> bool:
+        """See `_adopt`. Blocks."""
+        notes = self._known.of(document)
+        plain = read_plain(path, inside=self._shared.root)
+        if plain is None or notes.birth is None or not self._is_untouched(pad_name):
+            return False
+        buffer = TextBuffer(author=DISK, lineage=notes.birth.lineage)
+        packs = list(self._new[document])
+        for message in self._messages(document):
+            with contextlib.suppress(ForeignOp):
+                buffer.integrate(message.data)
+        self._new[document] = packs
+        saved = notes.saved.get(_digest(plain.raw))
+        if saved is None or not saved <= buffer.version:
+            saved = buffer.version if buffer.text == plain.text else None
+        if saved is None or buffer.waiting:
+            return False
+        self._storage.delete(pad_name)
+        with contextlib.closing(self._storage.open(pad_name)) as store:
+            pad = Pad(buffer)
+            pad.saved = saved
+            Saver(pad, store, Version()).compact()
+            store.write_blob("base", plain.raw)
+            if charset := encode_charsets([plain.known]):
+                store.write_blob(CHARSET, charset)
+        self.outcome.got_documents.add(document)
+        return True
+
+    def _is_untouched(self, pad_name: str) -> bool:
+        """Whether a file has no history but that of a text that was opened and not changed. Blocks."""
+        if not self._storage.has(pad_name):
+            return True
+        with contextlib.suppress(StorageError), contextlib.closing(self._storage.open(pad_name)) as store:
+            kept = restore(store, author=DISK)
+            if kept.buffer is None or kept.newer or kept.damage:
+                return False
+            begun = TextBuffer.genesis(kept.buffer.text)
+            return begun.lineage == kept.buffer.lineage and begun.version == kept.buffer.version
+        return False
 
     def _stamp(self, pad_name: str, path: Path) -> tuple[float, ...]:
         """How a document's store and file look from outside; empty if that is not known. Blocks."""
@@ -358,6 +495,7 @@ class _Carry:
             return False
         notes.name_here, self._here[name] = name, document
         await self._take_in(opened, document, is_new=is_new)
+        await self._delete_or_rename(opened, document)
         await self._commits.commit(opened)
         if not opened.document.is_stored:
             self._tell(f"{name} is not synced yet, because the disk does not take its history.")
@@ -367,13 +505,74 @@ class _Carry:
             self._gather(document, birth)
             known.note_birth(document, birth, self._collection.lane)
         await self._gather_changes(opened, document, notes)
+        await self._gather_notes(opened.document, document, notes)
         if self._gathered_bytes > PACKED_BYTES:
             await self._write()
         return True
 
+    async def _gather_notes(self, here: Document, document: bytes, notes: DocumentNotes) -> None:
+        """Gather what the file holds, and that it was deleted."""
+        saved, raw = here.pad.saved, here.file_bytes
+        if raw is not None and here.is_saved and len(saved) <= SAVED_SITES_MAX:
+            digest = _digest(raw)
+            if digest not in notes.saved:
+                notes.note_saved(bytes.fromhex(digest), saved)
+                self._gather(document, Saved(bytes.fromhex(digest), saved))
+        deleted = await asyncio.to_thread(here.saver.store.read_blob, DELETED) if raw is None else None
+        if deleted:
+            with contextlib.suppress(ForeignOp):
+                version = Version.decode(deleted)
+                if not notes.is_deleted(version):
+                    notes.note_deleted(version)
+                    notes.deleted_here = notes.deleted
+                    self._gather(document, Deleted(version))
+
+    async def _delete_or_rename(self, opened: OpenDocument, document: bytes) -> None:
+        """Do to the file what others did to theirs: delete it, bring it back, or rename it."""
+        notes, here = self._known.of(document), opened.document
+        version = here.pad.buffer.version
+        name = notes.name_here
+        try:
+            if notes.is_deleted(version):
+                if notes.deleted_here != notes.deleted and here.file_bytes is not None and here.is_saved:
+                    await here.delete_file("Somebody")
+                    self.outcome.notices.append(
+                        f"{name} was deleted by others; its text and history are kept here."
+                    )
+                if here.file_bytes is None:
+                    notes.deleted_here = notes.deleted
+            elif notes.deleted is not None and notes.deleted_here is not None and here.file_bytes is None:
+                # Somebody wrote in it who did not know of that.
+                await self._commits.with_store(opened, here.save)
+                notes.deleted_here = None
+                self.outcome.notices.append(
+                    f"{name} was deleted, and somebody wrote in it: it is there again."
+                )
+            if notes.name_applied != notes.name and here.file_bytes is not None and here.is_saved:
+                await self._rename(opened, document)
+        except JptermError as problem:
+            self._tell(str(problem))
+
+    async def _rename(self, opened: OpenDocument, document: bytes) -> None:
+        """Give a document the name that others gave it."""
+        notes, was = self._known.of(document), self._known.of(document).name_here
+        found = await asyncio.to_thread(self._place_for, document, notes, self._known.author_of(notes.lane))
+        if found is not None and found[0] != was:
+            name, path = found
+            await asyncio.to_thread(self._note_id, opened.document, document)
+            await self._documents.rename_as(opened, self._names.name_of(path), path, "Somebody")
+            del self._here[was]
+            notes.name_here, self._here[name] = name, document
+            self.outcome.notices.append(f"{was} is called {name} now.")
+        notes.name_applied = notes.name
+
+    def _note_id(self, here: Document, document: bytes) -> None:
+        """Note in a store which document it has, because its name does not tell. Blocks."""
+        here.saver.store.write_blob(SYNCED_AS, self._collection.collection + document)
+
     def _noted_id(self, pad_name: str) -> bytes | None:
         """The id of a document that came under another name. Blocks."""
-        noted = self._storage.read_blob(pad_name, DOCUMENT) or b""
+        noted = self._storage.read_blob(pad_name, SYNCED_AS) or b""
         collection, document = noted[:16], noted[16:]
         return document if collection == self._collection.collection and len(document) == 16 else None
 
@@ -398,7 +597,15 @@ class _Carry:
         for message in self._messages(document):
             self._integrate(opened.document.pad, document, message)
             await self._turns.give()
+        if not notes.carried.version <= buffer.version and not buffer.waiting:
+            # The store lost something, or is of a backup.
+            await asyncio.to_thread(self._read_all, document)
+            for message in self._messages(document):
+                self._integrate(opened.document.pad, document, message)
+                await self._turns.give()
         notes.is_incomplete = buffer.waiting
+        if notes.is_deleted(buffer.version):
+            return
         if is_new or (was_saved and buffer.version != before):
             await self._commits.commit(opened)  # before the file has it
             try:
@@ -446,7 +653,7 @@ class _Carry:
             notes.is_incomplete = True  # its beginning is still on its way
             return
         try:
-            found = await asyncio.to_thread(self._place_for, document, birth, self._known.author_of(lane))
+            found = await asyncio.to_thread(self._place_for, document, notes, self._known.author_of(lane))
             if found is None:
                 notes.is_incomplete = True
                 return
@@ -458,31 +665,40 @@ class _Carry:
             return
         notes.name_here, self._here[name] = name, document
         notes.is_incomplete = False
-        if name != birth.name:
+        notes.name_applied = notes.name
+        if name != notes.wanted_name:
             self.outcome.notices.append(
-                f"There is another {birth.name} here, so the one that came is {name}."
+                f"There is another {notes.wanted_name} here, so the one that came is {name}."
             )
         await self._look_at(name, is_new=True)
 
-    def _place_for(self, document: bytes, birth: Birth, who: str) -> tuple[str, Path] | None:
+    def _place_for(self, document: bytes, notes: DocumentNotes, who: str) -> tuple[str, Path] | None:
         """Find a name for the file of a document: its own, or one like "notes (Bob).md" if that is taken. Blocks."""
-        taken = {name.casefold() for name in self._here}
-        for name in (birth.name, *alternative_names(birth.name, who)):
+        birth, wanted = notes.birth, notes.wanted_name
+        assert birth is not None
+        taken = {name.casefold() for name, other in self._here.items() if other != document}
+        for name in (wanted, *alternative_names(wanted, who)):
             try:
                 path = self._shared.path_of(name)
             except FileProblem as problem:
                 self._tell(f"A text that came is not written here: {problem}")
                 return None
+            if name == notes.name_here:
+                return name, path
             if name.casefold() in taken or os.path.lexists(path):
                 continue
             pad_name = self._names.name_of(path)
-            if not self._storage.has(pad_name) or self._is_same(pad_name, document, birth):
+            if (
+                not self._storage.has(pad_name)
+                or rename.renamed_to(self._storage, pad_name) is not None
+                or self._is_same(pad_name, document, birth)
+            ):
                 return name, path
         return None
 
     def _is_same(self, pad_name: str, document: bytes, birth: Birth) -> bool:
         """Whether the store of a name has this document's history. Blocks."""
-        if self._storage.read_blob(pad_name, DOCUMENT) == self._collection.collection + document:
+        if self._storage.read_blob(pad_name, SYNCED_AS) == self._collection.collection + document:
             return True
         with contextlib.suppress(StorageError), contextlib.closing(self._storage.open(pad_name)) as store:
             kept = restore(store, author=DISK)
@@ -491,11 +707,13 @@ class _Carry:
 
     def _begin_store(self, document: bytes, birth: Birth, pad_name: str, name: str) -> None:
         """Make the store of a document that came, still without operations. Blocks."""
+        if rename.renamed_to(self._storage, pad_name) is not None:
+            self._storage.delete(pad_name)  # it is free again
         if self._storage.has(pad_name):
             return
         with contextlib.closing(self._storage.open(pad_name)) as store:
             if name != birth.name:
-                store.write_blob(DOCUMENT, self._collection.collection + document)
+                store.write_blob(SYNCED_AS, self._collection.collection + document)
             saver = Saver(Pad(TextBuffer(author=DISK, lineage=birth.lineage)), store, Version())
             saver.compact()
 
@@ -511,3 +729,7 @@ class _Turns:
         if now - self._began_at > SLICE_S:
             await asyncio.sleep(0)
             self._began_at = asyncio.get_running_loop().time()
+
+
+def _digest(raw: bytes) -> str:
+    return hashlib.blake2b(raw, digest_size=records.DIGEST_BYTES).hexdigest()

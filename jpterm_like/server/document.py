@@ -110,6 +110,11 @@ IDENTITY: Final = "identity"
 """The blob with a document's identity."""
 IDENTITY_BYTES: Final = 16
 """Length of an identity."""
+DELETED: Final = "deleted"
+"""The blob with the version that the text had when somebody deleted its file here, for those with whom it is synced. Empty once there is
+a file again."""
+SYNCED_AS: Final = "synced"
+"""The blob of a document that is synced, and had another name when it began: the collection, 16 bytes, and the document's id there."""
 DISCARDS: Final = "discards"
 """The blob with the notes on discarded unsaved work."""
 ACCESS: Final = "access"
@@ -260,6 +265,11 @@ class Document:
     def is_there(self) -> bool:
         """Whether there is a plain file, as of the last look."""
         return self._plain is not None or (self.unreadable is not None and not self.is_missing)
+
+    @property
+    def file_bytes(self) -> bytes | None:
+        """What the plain file held when it was last read or written; None if there is none."""
+        return None if self._plain is None else self._base.raw
 
     def know_charset_note(self, note: bytes) -> None:
         """Know what the store's note on the charset says, so that it is written only when that changes."""
@@ -442,6 +452,8 @@ class Document:
                 store.write_blob(CHARSET, charset)
             if self.access.sources:
                 store.write_blob(ACCESS, self.access.encode())
+            if synced_as := self.saver.store.read_blob(SYNCED_AS):
+                store.write_blob(SYNCED_AS, synced_as)
             store.snapshot(records, lambda read: list(read) == records)
             if noted is not None:
                 store.write_blob("base", noted)
@@ -536,6 +548,9 @@ class Document:
             except BaseException:
                 self.is_missing = False
                 raise
+            with contextlib.suppress(StorageError):  # then it is a missing file, which stays at the others
+                version = self.pad.buffer.version.encode()
+                await asyncio.to_thread(self.saver.store.write_blob, DELETED, version)
             self._gone = f"{who} deleted {self.path.name}; the text is kept here, and {SAVING_WRITES}"
             self._note_loss()
 

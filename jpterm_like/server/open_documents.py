@@ -179,6 +179,19 @@ class OpenDocuments:
         self._moderation.check_may_name(connection, new, path)
         if new == old:
             raise JptermError(f"{old} is called so already.")
+        who = connection.link.peer_name or "Somebody"
+        await self.rename_as(opened, new, path, who, besides=connection)
+        log.info("renamed", extra={"who": connection.rights.who, "person": who, "pad": old, "to": new})
+
+    async def rename_as(
+        self, opened: OpenDocument, new: str, path: Path, who: str, *, besides: Connection | None = None
+    ) -> None:
+        """Rename a document and tell everybody in it, but `besides`, who did it.
+
+        Raises:
+            JptermError: it keeps its name.
+        """
+        document, old = opened.document, opened.document.name
         await self._names.recover(new)
         async with self._names.locks_of(old, new):
             if document.name != old or not opened.is_open:
@@ -187,12 +200,10 @@ class OpenDocuments:
                 await self._rename_deleted(new, path)
             await self._commits.with_store(opened, document.save)
             await self._move(opened, new, path)
-        who = connection.link.peer_name or "Somebody"
-        log.info("renamed", extra={"who": connection.rights.who, "person": who, "pad": old, "to": new})
         self._announce_name(opened)
         was, now = self._names.display_name(old), self._names.display_name(new)
         for other, number in opened.members:
-            if other is not connection and number in other.link.channels:
+            if other is not besides and number in other.link.channels:
                 other.link.notify(number, f"{who} renamed {was} to {now}.", serious=False)
                 other.wake()
 

@@ -10,6 +10,9 @@ import pytest
 from jpterm_like import collection as collections
 from jpterm_like.packs.marker import encode, marker_name
 from jpterm_like.packs.names import MarkerName
+from jpterm_like.retention import forget
+from jpterm_like.server.connections import OpenDocument
+from jpterm_like.server.server import Server
 from tests.cli.syncing import Person
 
 
@@ -291,3 +294,166 @@ def test_a_name_that_leads_elsewhere_is_not_written(
     assert not facts["same"] and facts["problems"]
     after = {path for path in tmp_path.rglob("*") if path.name.startswith(("evil", ".bashrc", "config"))}
     assert {path for path in after - before if path.is_file()} == set()
+
+
+# Documents that move: renamed, deleted, known from elsewhere
+
+
+async def opened(server: Server, person: Person, name: str) -> OpenDocument:
+    return await server.documents.open(str(person.texts / name), person.texts / name)
+
+
+def rename(person: Person, name: str, to: str) -> None:
+    async def work(server: Server) -> None:
+        document = await opened(server, person, name)
+        await server.documents.rename_as(document, str(person.texts / to), person.texts / to, person.who)
+
+    person.do(work)
+
+
+def delete(person: Person, name: str) -> None:
+    async def work(server: Server) -> None:
+        await (await opened(server, person, name)).document.delete_file(person.who)
+
+    person.do(work)
+
+
+def all_sync(place: Path, *people: Person) -> None:
+    """Until nobody has anything new."""
+    for _ in range(2):
+        for person in people:
+            facts = person.sync(place)
+            assert facts["same"], facts
+    for person in people:
+        facts = person.sync(place)
+        assert facts["packs_sent"] == facts["packs_fetched"] == 0, facts
+
+
+def test_a_file_that_came_by_mail_before_is_no_second_document(ann: Person, bob: Person, place: Path) -> None:
+    """Its text is one that the file had at Ann's: so it is hers, and gets what she wrote since."""
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    ann.write("notes.md", "hello\nmore\n")
+    ann.sync(place)
+    bob.write("notes.md", "hello\nmore\n")  # mailed
+    ann.write("notes.md", "hello\nmore\nand more\n")
+    all_sync(place, ann, bob)
+    assert bob.files() == ann.files() == {"notes.md": "hello\nmore\nand more\n"}
+    bob.write("notes.md", "HELLO\nmore\nand more\n")
+    all_sync(place, bob, ann)
+    assert bob.files() == ann.files() == {"notes.md": "HELLO\nmore\nand more\n"}
+
+
+def test_a_file_with_work_of_its_own_stays_a_document(ann: Person, bob: Person, place: Path) -> None:
+    """Bob's history is not given up for Ann's, even if the text is one of hers by now."""
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    ann.write("notes.md", "hello\nmore\n")
+    ann.sync(place)
+    bob.write("notes.md", "other\n")
+
+    async def look(server: Server) -> None:
+        await opened(server, bob, "notes.md")
+
+    bob.do(look)
+    bob.write("notes.md", "hello\nmore\n")
+    bob.do(look)
+    assert bob.sync(place)["same"]
+    assert bob.files() == {"notes (Ann).md": "hello\nmore\n", "notes.md": "hello\nmore\n"}
+
+
+def test_a_name_that_somebody_gives_is_everybodys(ann: Person, bob: Person, place: Path) -> None:
+    ann.write("notes.md", "hello\n")
+    all_sync(place, ann, bob)
+    rename(ann, "notes.md", "docs/plan.md")
+    bob.write("notes.md", "hello\nbob\n")
+    all_sync(place, ann, bob)
+    assert ann.files() == bob.files() == {"docs/plan.md": "hello\nbob\n"}
+    rename(bob, "docs/plan.md", "notes.md")
+    all_sync(place, bob, ann)
+    assert ann.files() == bob.files() == {"notes.md": "hello\nbob\n"}
+    [state] = (ann.home / "state" / "jpterm-like" / collections.COLLECTIONS).iterdir()
+    (state / "texts.json").unlink()  # the store knows which document it is
+    all_sync(place, ann, bob)
+    assert ann.files() == bob.files() == {"notes.md": "hello\nbob\n"}
+
+
+def test_of_two_names_given_at_once_one_wins_everywhere(ann: Person, bob: Person, place: Path) -> None:
+    ann.write("notes.md", "hello\n")
+    all_sync(place, ann, bob)
+    rename(ann, "notes.md", "a.md")
+    rename(bob, "notes.md", "b.md")
+    all_sync(place, ann, bob)
+    assert ann.files() == bob.files() == {"b.md": "hello\n"}
+
+
+def test_a_name_that_is_taken_here_stays_with_its_document(ann: Person, bob: Person, place: Path) -> None:
+    ann.write("notes.md", "hello\n")
+    all_sync(place, ann, bob)
+    bob.write("plan.md", "by bob\n")
+    rename(ann, "notes.md", "plan.md")
+    ann.sync(place)
+    bob.sync(place)
+    assert bob.files() == {"plan (Ann).md": "hello\n", "plan.md": "by bob\n"}
+    ann.sync(place)
+    assert ann.files() == {"plan.md": "hello\n", "plan (Bob).md": "by bob\n"}
+    all_sync(place, ann, bob)
+
+
+def test_what_somebody_deletes_goes_everywhere_and_its_text_is_kept(
+    ann: Person, bob: Person, place: Path
+) -> None:
+    ann.write("notes.md", "hello\n")
+    ann.write("other.md", "other\n")
+    all_sync(place, ann, bob)
+    delete(ann, "notes.md")
+    all_sync(place, ann, bob)
+    assert ann.files() == bob.files() == {"other.md": "other\n"}
+    text = ""
+
+    async def look(server: Server) -> None:
+        nonlocal text
+        text = (await opened(server, bob, "notes.md")).document.pad.buffer.text
+
+    bob.do(look)
+    assert text == "hello\n"
+    all_sync(place, bob, ann)
+    assert ann.files() == bob.files() == {"other.md": "other\n"}
+
+
+def test_who_wrote_in_a_deleted_text_brings_it_back(ann: Person, bob: Person, place: Path) -> None:
+    """Without having heard of the deletion, at both."""
+    ann.write("notes.md", "hello\n")
+    all_sync(place, ann, bob)
+    delete(ann, "notes.md")
+    ann.sync(place)
+    bob.write("notes.md", "hello\nbob\n")
+    all_sync(place, bob, ann)
+    assert ann.files() == bob.files() == {"notes.md": "hello\nbob\n"}
+
+
+def test_a_newcomer_gets_no_file_of_a_deleted_text(ann: Person, bob: Person, place: Path) -> None:
+    ann.write("notes.md", "hello\n")
+    ann.write("other.md", "other\n")
+    ann.sync(place)
+    delete(ann, "notes.md")
+    all_sync(place, ann, bob)
+    assert bob.files() == {"other.md": "other\n"}
+
+
+def test_a_history_that_was_forgotten_comes_back(ann: Person, bob: Person, place: Path) -> None:
+    """`forget` removes what this machine keeps of a file; the next sync takes it from the packs."""
+    ann.write("notes.md", "hello\n")
+    all_sync(place, ann, bob)
+    ann._be_at_home()
+    forget(str(ann.texts / "notes.md"), unsaved=False)
+    bob.write("notes.md", "hello\nbob\n")
+    all_sync(place, bob, ann)
+    assert ann.files() == bob.files() == {"notes.md": "hello\nbob\n"}
+    ann._be_at_home()
+    forget(str(ann.texts / "notes.md"), unsaved=False)
+    ann.write("notes.md", "something else\n")
+    assert "move it away" in ann.sync(place)["problems"][0]
+    (ann.texts / "notes.md").unlink()
+    all_sync(place, ann, bob)
+    assert ann.files() == {"notes.md": "hello\nbob\n"}
