@@ -19,25 +19,22 @@ import hashlib
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from crdt import Contradiction, ForeignOp, TextBuffer, Version
-from jpterm_like import __version__
-from jpterm_like.collection import Collection, collection_folder, load, open_mirror, read_texts, write_texts
+from jpterm_like.collection import Collection, collection_folder, load
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.files.read import FileProblem, read_plain
 from jpterm_like.packs import records
 from jpterm_like.packs.documents import DocumentNotes, Documents, alternative_names, changes_of
-from jpterm_like.packs.names import PackName, parse
-from jpterm_like.packs.pack import MalformedPack, Pack, PackRecord
-from jpterm_like.packs.records import Birth, Changes, Deleted, Hello, Name, Saved, document_id
-from jpterm_like.places.mirror import Mirror
+from jpterm_like.packs.records import Birth, Changes, Deleted, Name, Saved, document_id
 from jpterm_like.saver import RECORD_BYTES, Saver, restore
 from jpterm_like.server import rename
 from jpterm_like.server.charset_note import CHARSET, encode_charsets
+from jpterm_like.server.collection_packs import CollectionPacks, Message
 from jpterm_like.server.connections import OpenDocument
 from jpterm_like.server.document import DELETED, SYNCED_AS, Document
 from jpterm_like.server.document_names import DocumentNames
@@ -52,8 +49,6 @@ SLICE_S: Final = 0.01
 """After integrating or encoding for this long, other tasks get a turn."""
 PROGRESS_S: Final = 0.2
 """Interval between two reports of progress."""
-PACKED_BYTES: Final = 6 << 20
-"""About how many bytes of records are gathered before they are written."""
 SAVED_SITES_MAX: Final = 500
 """What a plain file held is noted for texts that at most so many openings wrote in: a version takes nine bytes for each."""
 
@@ -72,11 +67,6 @@ class Outcome:
     early: int = 0
     notices: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-
-
-class _Message(NamedTuple):
-    lane: str
-    data: bytes
 
 
 class Carrying:
@@ -142,23 +132,16 @@ class _Carry:
         report: Callable[[int, int], None],
     ) -> None:
         self._documents = owner._documents
-        self._owner_files = owner._files
+        self._files = owner._files
         self._names = owner._names
         self._storage = owner._storage
         self._commits = owner._commits
-        self._place = place
         self._collection = collection
         self._shared = shared
         self._report = report
         self.outcome = Outcome()
-        self._mirror: Mirror
+        self._packs = CollectionPacks(place, collection, self._tell)
         self._known = Documents()
-        self._packs: dict[PackName, Pack] = {}
-        """The packs that are read in this run."""
-        self._new: dict[bytes, list[PackName]] = {}
-        """The packs that were not taken in yet, by the documents that are in them."""
-        self._gathered: list[tuple[bytes, PackRecord]] = []
-        self._gathered_bytes = 0
         self._left_out: set[tuple[bytes, str]] = set()
         """Documents and lanes whose operations cannot be used in this run."""
         self._turns = _Turns()
@@ -168,7 +151,8 @@ class _Carry:
         """The documents that have a file here, by its name."""
 
     async def run(self) -> None:
-        await asyncio.to_thread(self._begin)
+        await asyncio.to_thread(self._packs.begin)
+        self._known = self._packs.known
         names = await asyncio.to_thread(self._local_names)
         self._here = {
             notes.name_here: document for document, notes in self._known.notes.items() if notes.name_here
@@ -176,19 +160,18 @@ class _Carry:
         await self._follow_renames()
         # Files first: so a document that comes and has been here all the time is recognised.
         todo: list[str] = sorted({*names, *self._here})
-        coming = [document for document in self._new if document not in self._here.values()]
+        coming = [document for document in self._packs.coming if document not in self._here.values()]
         self._of = len(todo) + len(coming)
         for name in todo:
             self._count_one()
             await self._look_at(name)
         for document in sorted(coming):
             self._count_one()
-            if document in self._new:
+            if document in self._packs.coming:
                 await self._add(document)
-        await self._write()
-        self._known.taken = {str(name) for name in self._mirror.held}
+        await self._packs.write()
         self.outcome.early = sum(notes.is_incomplete for notes in self._known.notes.values())
-        await asyncio.to_thread(self._save)
+        await asyncio.to_thread(self._packs.save)
 
     async def _follow_renames(self) -> None:
         """Note the documents whose names were changed here."""
@@ -199,19 +182,16 @@ class _Carry:
             to = await self._names.renamed_to(self._names.name_of(path))
             if to is None:
                 continue
-            _, there = await self._names.follow(to, self._path_of_pad(to))
+            _, there = await self._names.follow(to, self._files.path_of(to))
             if not there.is_relative_to(self._shared.root.path):
                 continue  # it left the folder; the others keep theirs
             new = there.relative_to(self._shared.root.path).as_posix()
             notes = self._known.of(document)
             notes.note_name(notes.name[0] + 1, new)
             notes.name_applied, notes.name_here, notes.stamp = notes.name, new, ()
-            self._gather(document, Name(*notes.name))
+            self._packs.gather(document, Name(*notes.name))
             del self._here[name]
             self._here[new] = document
-
-    def _path_of_pad(self, pad_name: str) -> Path:
-        return self._owner_files.path_of(pad_name)
 
     def _count_one(self) -> None:
         """Report, now and then, how many documents were looked at. Raises JptermError if the server ends."""
@@ -222,108 +202,6 @@ class _Carry:
             self._reported_at = now
             self._report(self._done, self._of)
         self._done += 1
-
-    # ------------------------------------------------------------------ packs
-
-    def _begin(self) -> None:
-        """Open the mirror, and find out which packs are new. Blocks."""
-        self._mirror = mirror = open_mirror(self._place)
-        self._known = known = Documents.decode(read_texts(self._place))
-        held = set(mirror.held)
-        gone = {name for each in known.taken if (name := parse(each)) is not None} - held
-        if any(not any(other.spans(name) for other in held if other.first < other.last) for name in gone):
-            # A pack was damaged or lost, and what it had counts as carried no longer.
-            self._known = known = known.without_packs()
-        new = [name for name in mirror.held if str(name) not in known.taken and not self._is_joined(name)]
-        again = {document for document, notes in known.notes.items() if notes.is_incomplete}
-        for name in mirror.held if again else new:
-            pack = mirror.pack(name)
-            if pack is None:
-                continue
-            is_new = name in new
-            for document in pack.index.blocks:
-                if is_new or document in again:
-                    self._packs[name] = pack
-                    self._new.setdefault(document, []).append(name)
-        for document, packs in self._new.items():
-            for name in packs:
-                self._note_facts(document, name)
-
-    def _is_joined(self, name: PackName) -> bool:
-        """Whether a pack has nothing but what was taken in before. Blocks."""
-        if name.first == name.last:
-            return False
-        pack = self._mirror.pack(name)
-        digests = {found.digest for each in self._known.taken if (found := parse(each)) is not None}
-        return pack is not None and bool(pack.index.parts) and set(pack.index.parts) <= digests
-
-    def _note_facts(self, document: bytes, pack: PackName) -> None:
-        """Note what a new pack says besides operations. Blocks."""
-        notes = self._known.of(document)
-        for content in self._contents(document, pack):
-            match content:
-                case Birth() if document_id(self._collection.collection, content) == document:
-                    self._known.note_birth(document, content, pack.lane)
-                case Name(number, name):
-                    notes.note_name(number, name)
-                case Deleted(version):
-                    notes.note_deleted(version)
-                case Saved(digest, version):
-                    notes.note_saved(digest, version)
-                case Hello() if document == records.COLLECTION_ITSELF:
-                    self._known.hellos[pack.lane] = content
-                case _:
-                    pass
-
-    def _contents(self, document: bytes, name: PackName) -> Iterator[records.Content]:
-        """The readable records of a document in a pack."""
-        try:
-            found = self._packs[name].records(document)
-        except MalformedPack as problem:
-            self._tell(f"A pack is damaged and was left out: {problem}.")
-            return
-        for record in found:
-            with contextlib.suppress(ForeignOp):
-                content = records.decode(record)
-                if content is not None:
-                    yield content
-
-    def _read_all(self, document: bytes) -> None:
-        """Have all packs with this document read again. Blocks."""
-        self._new[document] = []
-        for name in self._mirror.held:
-            pack = self._packs.get(name) or self._mirror.pack(name)
-            if pack is not None and document in pack.index.blocks:
-                self._packs[name] = pack
-                self._new[document].append(name)
-
-    def _messages(self, document: bytes) -> list[_Message]:
-        """The operations of a document in packs that were not taken in yet."""
-        return [
-            _Message(name.lane, content.message)
-            for name in self._new.pop(document, [])
-            for content in self._contents(document, name)
-            if isinstance(content, Changes)
-        ]
-
-    def _gather(self, document: bytes, content: records.Content) -> None:
-        record = records.encode(content)
-        self._gathered.append((document, record))
-        self._gathered_bytes += len(record.payload)
-
-    async def _write(self) -> None:
-        """Write the gathered records into new packs."""
-        lane, known = self._collection.lane, self._known
-        hello = Hello(f"jpterm-like {__version__}", self._collection.author, 1, 0)
-        if self._gathered and known.hellos.get(lane) != hello:
-            self._gathered.append((records.COLLECTION_ITSELF, records.encode(hello)))
-            known.hellos[lane] = hello
-        gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
-        if gathered:
-            await asyncio.to_thread(self._mirror.write, lane, gathered)
-
-    def _save(self) -> None:
-        write_texts(self._place, self._known.encode())
 
     # ------------------------------------------------------------------ texts
 
@@ -345,7 +223,7 @@ class _Carry:
         pad_name = self._names.name_of(path)
         document = self._here.get(name)
         notes = self._known.notes[document] if document is not None else None
-        has_come = document is not None and document in self._new
+        has_come = document is not None and document in self._packs.coming
         if (
             notes is not None
             and notes.stamp
@@ -388,7 +266,7 @@ class _Carry:
         if notes.deleted is None:
             del self._here[name]
             notes.name_here, notes.stamp = "", ()
-            await asyncio.to_thread(self._read_all, document)
+            await asyncio.to_thread(self._packs.read_all, document)
             await self._add(document)
 
     async def _adopt(self, name: str, path: Path, pad_name: str, document: bytes | None) -> bytes | None:
@@ -401,12 +279,12 @@ class _Carry:
         if document is not None:
             if not await asyncio.to_thread(self._lacks_store, pad_name, path):
                 return None
-            await asyncio.to_thread(self._read_all, document)
+            await asyncio.to_thread(self._packs.read_all, document)
             found = [document]
         else:
             found = [
                 each
-                for each in sorted(self._new)
+                for each in sorted(self._packs.coming)
                 if (notes := self._known.of(each)).wanted_name == name and not notes.name_here and notes.birth
             ]
         for each in found:
@@ -433,11 +311,11 @@ class _Carry:
         if plain is None or notes.birth is None or not self._is_untouched(pad_name):
             return False
         buffer = TextBuffer(author=DISK, lineage=notes.birth.lineage)
-        packs = list(self._new[document])
-        for message in self._messages(document):
+        packs = list(self._packs.coming[document])
+        for message in self._packs.messages(document):
             with contextlib.suppress(ForeignOp):
                 buffer.integrate(message.data)
-        self._new[document] = packs
+        self._packs.coming[document] = packs
         saved = notes.saved.get(_digest(plain.raw))
         if saved is None or not saved <= buffer.version:
             saved = buffer.version if buffer.text == plain.text else None
@@ -494,6 +372,8 @@ class _Carry:
             )
             return False
         notes.name_here, self._here[name] = name, document
+        if notes.birth is not None and notes.birth.name != name:
+            await asyncio.to_thread(self._note_id, opened.document, document)
         await self._take_in(opened, document, is_new=is_new)
         await self._delete_or_rename(opened, document)
         await self._commits.commit(opened)
@@ -502,12 +382,12 @@ class _Carry:
             return False
         if not notes.is_born:
             birth = notes.birth or Birth(lineage, name)
-            self._gather(document, birth)
+            self._packs.gather(document, birth)
             known.note_birth(document, birth, self._collection.lane)
         await self._gather_changes(opened, document, notes)
         await self._gather_notes(opened.document, document, notes)
-        if self._gathered_bytes > PACKED_BYTES:
-            await self._write()
+        if self._packs.is_much_gathered:
+            await self._packs.write()
         return True
 
     async def _gather_notes(self, here: Document, document: bytes, notes: DocumentNotes) -> None:
@@ -517,7 +397,7 @@ class _Carry:
             digest = _digest(raw)
             if digest not in notes.saved:
                 notes.note_saved(bytes.fromhex(digest), saved)
-                self._gather(document, Saved(bytes.fromhex(digest), saved))
+                self._packs.gather(document, Saved(bytes.fromhex(digest), saved))
         deleted = await asyncio.to_thread(here.saver.store.read_blob, DELETED) if raw is None else None
         if deleted:
             with contextlib.suppress(ForeignOp):
@@ -525,7 +405,7 @@ class _Carry:
                 if not notes.is_deleted(version):
                     notes.note_deleted(version)
                     notes.deleted_here = notes.deleted
-                    self._gather(document, Deleted(version))
+                    self._packs.gather(document, Deleted(version))
 
     async def _delete_or_rename(self, opened: OpenDocument, document: bytes) -> None:
         """Do to the file what others did to theirs: delete it, bring it back, or rename it."""
@@ -568,7 +448,9 @@ class _Carry:
 
     def _note_id(self, here: Document, document: bytes) -> None:
         """Note in a store which document it has, because its name does not tell. Blocks."""
-        here.saver.store.write_blob(SYNCED_AS, self._collection.collection + document)
+        store, noted = here.saver.store, self._collection.collection + document
+        if store.read_blob(SYNCED_AS) != noted:
+            store.write_blob(SYNCED_AS, noted)
 
     def _noted_id(self, pad_name: str) -> bytes | None:
         """The id of a document that came under another name. Blocks."""
@@ -584,7 +466,7 @@ class _Carry:
             message, carried = buffer.changes_up_to(carried, RECORD_BYTES)
             if not message:
                 break
-            self._gather(document, Changes(message))
+            self._packs.gather(document, Changes(message))
             notes.carried.add_message(message)
             self.outcome.written += sum(changes_of(message).values())
             self.outcome.written_documents.add(document)
@@ -594,13 +476,13 @@ class _Carry:
         """Integrate what came, and write the plain file if it held all of the text before."""
         notes, here = self._known.of(document), opened.document
         buffer, before, was_saved = here.pad.buffer, here.pad.buffer.version, here.is_saved
-        for message in self._messages(document):
+        for message in self._packs.messages(document):
             self._integrate(opened.document.pad, document, message)
             await self._turns.give()
         if not notes.carried.version <= buffer.version and not buffer.waiting:
             # The store lost something, or is of a backup.
-            await asyncio.to_thread(self._read_all, document)
-            for message in self._messages(document):
+            await asyncio.to_thread(self._packs.read_all, document)
+            for message in self._packs.messages(document):
                 self._integrate(opened.document.pad, document, message)
                 await self._turns.give()
         notes.is_incomplete = buffer.waiting
@@ -615,7 +497,7 @@ class _Carry:
                 here.report_unwritable(problem)
                 self._tell(str(problem))
 
-    def _integrate(self, pad: Pad, document: bytes, message: _Message) -> None:
+    def _integrate(self, pad: Pad, document: bytes, message: Message) -> None:
         """Integrate operations of a pack, and note that packs have them."""
         notes, buffer = self._known.of(document), pad.buffer
         if (document, message.lane) in self._left_out:
@@ -645,7 +527,7 @@ class _Carry:
     async def _add(self, document: bytes) -> None:
         """Begin a document that came, with a file of its own."""
         if document == records.COLLECTION_ITSELF:
-            self._new.pop(document)
+            self._packs.coming.pop(document)
             return
         notes = self._known.of(document)
         birth, lane = notes.birth, notes.lane

@@ -25,12 +25,13 @@ class Machine:
         names = {"XDG_STATE_HOME": "state", "XDG_CONFIG_HOME": "config", "XDG_CACHE_HOME": "cache"}
         for name in names.values():
             (self.home / name).mkdir(parents=True, mode=0o700)
-        self.env = {
-            **os.environ,
+        self.variables = {
             "HOME": str(self.home),
             "XDG_RUNTIME_DIR": str(runtime),
             **{variable: str(self.home / name) for variable, name in names.items()},
         }
+        """Of the environment: what makes this another machine."""
+        self.env = {**os.environ, **self.variables}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command here."""

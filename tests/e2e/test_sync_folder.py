@@ -158,7 +158,7 @@ async def test_what_comes_is_shown_in_an_open_editor(two: tuple[Machine, Machine
     ann.sync(place)
     bob.sync(place)
     async with terminals() as terminal:
-        editor = terminal(str(bob.texts / "notes.md"), "--name", "Bob", env=bob.env)
+        editor = terminal(str(bob.texts / "notes.md"), "--name", "Bob", env=bob.variables)
         await editor.shows("hello", "connected")
         ann.append("notes.md", "from Ann")
         ann.sync(place)
