@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from jpterm_like.cli.parser import Command, add_name
+from jpterm_like.errors import JptermError
 
 
 def _sync_arguments(parser: ArgumentParser) -> None:
@@ -18,10 +19,14 @@ def _sync_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "folder",
         metavar="DIR",
-        type=Path,
         nargs="?",
-        default=Path(),
-        help="the folder with the texts; default: this one",
+        default=".",
+        help="the folder with the texts; default: this one. If it is a place as well, the two are brought together without texts",
+    )
+    parser.add_argument(
+        "--copy",
+        action="store_true",
+        help="DIR is to become a place like PLACE, such as a stick that is empty still",
     )
     parser.add_argument(
         "--watch",
@@ -36,11 +41,19 @@ def _sync_arguments(parser: ArgumentParser) -> None:
 
 
 def _sync(options: Namespace) -> int:
+    from jpterm_like.cli.place_commands import is_place
+
+    if options.copy or is_place(options.folder):
+        if options.watch:
+            raise JptermError("--watch keeps texts and a place in step, not two places.")
+        from jpterm_like.cli.sync_places import sync_places
+
+        return sync_places(options.place, options.folder, dry_run=options.dry_run, as_json=options.json)
     from jpterm_like.cli.sync import sync
 
     return sync(
         options.place,
-        options.folder,
+        Path(options.folder),
         name=options.name,
         dry_run=options.dry_run,
         as_json=options.json,

@@ -110,6 +110,7 @@ SHOWN = {
     "manual --man": "cli/test_completions.py::test_the_manual_page",
     "sync place": "e2e/test_sync_folder.py::test_texts_go_both_ways_through_a_folder",
     "sync folder": "e2e/test_sync_folder.py::test_a_run_that_only_looks_changes_nothing",
+    "sync --copy": "cli/test_sync.py::test_two_places_are_brought_together_without_texts",
     "sync --dry-run": "e2e/test_sync_folder.py::test_a_run_that_only_looks_changes_nothing",
     "sync --json": "e2e/test_sync_folder.py::test_a_run_that_only_looks_changes_nothing",
     "sync --watch": "e2e/test_sync_folder.py::test_texts_are_kept_in_step_until_ctrl_c",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jpterm_like import collection as collections
+from jpterm_like.cli.main import main
 from jpterm_like.packs.marker import encode, marker_name
 from jpterm_like.packs.names import MarkerName
 from jpterm_like.retention import forget
@@ -196,6 +197,26 @@ def test_two_places_of_one_collection(ann: Person, bob: Person, place: Path, tmp
     ann.sync(stick)
     ann.sync(place)
     assert ann.files() == bob.files() == {"notes.md": "hello\nbob\n"}
+
+
+def test_two_places_are_brought_together_without_texts(
+    ann: Person, bob: Person, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty stick becomes one with --copy; after that, both are known as places."""
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    assert main(["sync", str(place), str(stick), "--copy"]) == 0
+    assert set(listing(stick)) == set(listing(place))
+    bob.sync(stick)
+    bob.write("notes.md", "hello\nbob\n")
+    bob.sync(stick)
+    assert main(["sync", str(place), str(stick)]) == 0
+    assert main(["sync", str(place), str(stick), "--watch"]) == 1
+    assert "not two places" in capsys.readouterr().err
+    ann.sync(place)
+    assert ann.files() == {"notes.md": "hello\nbob\n"} and not list(stick.glob("*.md"))
 
 
 @pytest.mark.parametrize("loss", ["texts.json", "a pack of the mirror", "texts.json is damaged"])
