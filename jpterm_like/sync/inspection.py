@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final, NamedTuple
 
-from crdt import ForeignOp, RunView, TextBuffer, Version
+from crdt import Anchor, ForeignOp, RunView, TextBuffer, Version
 from crdt.ids import genesis_site
 from crdt.messages import ANNOUNCE, GO_ON, INSERT, MARK, RAISE_DOWN, RAISE_UP, read_message
 
@@ -18,6 +18,8 @@ BEFORE_LENGTH: Final = 200
 """Code points before the caret in which runs are looked for."""
 LOOKED_AT_MAX: Final = 4000
 """Most runs that are passed over to come to the caret; with more deleted ones before it, fewer code points are looked at."""
+CLOCK_DIGITS_MAX: Final = 17
+"""Longest number in an id, beyond which there are no clocks."""
 ITEMS_MAX: Final = 4
 """Most operations of one message that are described."""
 
@@ -123,6 +125,23 @@ def labels(buffer: TextBuffer, sites: Iterable[int]) -> dict[int, str]:
         site: name if times[name] == 1 else f"{name}.{site:016x}"[: len(name) + 4]
         for site, name in names.items()
     }
+
+
+def find_letter(buffer: TextBuffer, id: str) -> int | None:
+    """Return the offset behind the letter with an id as it is shown, such as "ann:311"; of a deleted one, the place where it was. None if
+    there is no such letter. O(sites)."""
+    label, _, digits = id.strip().rpartition(":")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= CLOCK_DIGITS_MAX):
+        return None
+    clock = int(digits)
+    for site, end in buffer.version.items():
+        name = name_of(buffer, site)
+        number = label.removeprefix(f"{name}.") if label.startswith(f"{name}.") else ""
+        if clock < end and (label == name or (number and f"{site:016x}".startswith(number))):
+            offset = buffer.offset(Anchor(site, clock, False))
+            if offset is not None:
+                return offset
+    return None
 
 
 def describe_changes(data: bytes, buffer: TextBuffer) -> str:

@@ -20,7 +20,15 @@ from textual.strip import Strip
 
 from jpterm_like.client.events import Guest, LineMessage
 from jpterm_like.errors import JptermError
-from jpterm_like.sync.inspection import Run, describe_changes, labels, quoted, runs_around, site_states
+from jpterm_like.sync.inspection import (
+    Run,
+    describe_changes,
+    find_letter,
+    labels,
+    quoted,
+    runs_around,
+    site_states,
+)
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.render.row import fit_words
@@ -36,6 +44,7 @@ ASK_S: Final = 2.0
 BESIDE_WIDTH_MIN: Final = 100
 """The narrowest screen with the pane beside the text; on narrower ones it is below."""
 MESSAGES_KEPT: Final = 200
+ID_LENGTH_MAX: Final = 100
 
 UNTOLD: Final = ("Ping", "Pong", "Guests", "GuestList")
 """Messages that are left out: signs of life, and what this pane itself asks."""
@@ -125,6 +134,8 @@ class Inspector(Rows, can_focus=True):
         self.part: Part = "runs"
         self.is_tree = False
         self.explains = False
+        self.sought: str | None = None
+        """The id to go to, while it is typed."""
         self.guests: dict[int, Guest] = {}
         self.refusal = ""
         """Why it is not known who lacks what."""
@@ -204,6 +215,7 @@ class Inspector(Rows, can_focus=True):
                 self.part,
                 self.is_tree,
                 self.explains,
+                self.sought,
                 self._scroll,
                 self.has_focus,
                 editor.palette,
@@ -250,7 +262,9 @@ class Inspector(Rows, can_focus=True):
         key = event.character if event.character and event.character.isprintable() else event.key
         command = editor.keymap.command(event.key)
         session = editor.session
-        if event.key == "escape":
+        if self.sought is not None:
+            self._seek(editor, self.sought, event)
+        elif event.key == "escape":
             if self.explains:
                 self.explains = False
             else:
@@ -270,6 +284,8 @@ class Inspector(Rows, can_focus=True):
             (session.retry_now if session.status.is_paused else session.pause)()
         elif key == "n":
             session.let_one_through()
+        elif key == "g":
+            self.sought, self.explains = "", False
         elif command is not None and hasattr(self.app, f"do_{command}"):
             getattr(self.app, f"do_{command}")()
         else:
@@ -277,6 +293,22 @@ class Inspector(Rows, can_focus=True):
         event.stop()
         event.prevent_default()
         self.look(now=True)
+
+    def _seek(self, editor: Editor, sought: str, event: events.Key) -> None:
+        """Take a key of the id to go to."""
+        if event.key == "escape":
+            self.sought = None
+        elif event.key == "backspace":
+            self.sought = sought[:-1]
+        elif event.key == "enter":
+            self.sought = None
+            offset = find_letter(editor.session.buffer, sought)
+            if offset is None:
+                editor.say(f"No letter has the id “{clean(sought, 40)}”.")
+            else:
+                editor.jump(editor.text_layout.snap(offset))
+        elif event.character and event.character.isprintable():
+            self.sought = (sought + event.character)[:ID_LENGTH_MAX]
 
     # Rows
 
@@ -329,11 +361,14 @@ class Inspector(Rows, can_focus=True):
         return [*rows[: height - 1], row(self._keys(room), palette.muted)]
 
     def _keys(self, room: int) -> str:
+        if self.sought is not None:
+            return f"id: {self.sought}▏  enter goes there  esc back"
         if self.explains:
             return "↑↓ scroll  ? or esc back"
         pause = "space resume  n one message" if self._is_paused else "space pause"
         for keys in (
-            f"t {'table' if self.is_tree else 'tree'}  tab next  {pause}  ? words explained  esc to the text",
+            f"t {'table' if self.is_tree else 'tree'}  g go to id  tab next  {pause}  ? words explained  esc to the text",
+            f"t tree  g go to id  tab next  {pause}  ? words",
             f"t tree  tab next  {pause}  ? words",
             f"t  tab  {pause}  ?",
         ):

@@ -58,6 +58,28 @@ async def test_it_shows_runs_the_tree_sites_and_who_lacks_what() -> None:
         assert not app.screen.query(Inspector) and desk.watchers == []
 
 
+async def test_g_goes_to_a_letter_by_its_id() -> None:
+    """Also to where a deleted one was; an id of nothing is said."""
+    desk = two_who_fixed_one_word()
+    async with terminal(desk, (120, 40)) as (app, pilot, _):
+        app.editor.run("inspect")
+        await pilot.pause()
+        pane = app.screen.query_one(Inspector)
+        for id, caret in (
+            ("bob:7", desk.buffer.text.index("colors") + 3),
+            ("file:4", desk.buffer.text.index(" of")),
+        ):
+            await pilot.press("g", *("colon" if it == ":" else it for it in f"{id}0"), "backspace")
+            assert shown(pane).endswith(f"id: {id}▏  enter goes there  esc back")
+            await pilot.press("enter")
+            assert app.editor.cursor.caret == caret and pane.has_focus
+        for id in ("nobody:1", "ann:99999", "ann:0", "x", "ann:١", ":"):
+            await pilot.press("g", *("colon" if it == ":" else it for it in id), "enter")
+            assert f"No letter has the id “{id}”." in app.editor.messages.text
+        await pilot.press("g", "q", "escape")
+        assert app.editor.cursor.caret == desk.buffer.text.index(" of") and pane.has_focus
+
+
 @pytest.mark.parametrize("size", [(80, 24), (60, 15)])
 async def test_on_a_small_screen_it_stands_below_and_shows_one_part_at_a_time(size: tuple[int, int]) -> None:
     desk = two_who_fixed_one_word()
