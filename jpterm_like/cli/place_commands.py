@@ -1,17 +1,30 @@
-"""What `doctor` and `verify` do with a place."""
+"""What commands do with a place: open it, say what is wrong with it; `doctor` and `verify`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from jpterm_like.access.place_logins import KeptLogins, ask_on_terminal
 from jpterm_like.cli.progress import Progress, size
 from jpterm_like.errors import escape_for_terminal
+from jpterm_like.packs.decisions import Standing
 from jpterm_like.packs.names import parse_marker
 from jpterm_like.places.address import is_address, open_place
 from jpterm_like.places.base import Moved, Place, in_sentence, nobody_counts
 from jpterm_like.places.trial import try_place
 from jpterm_like.places.verification import verify_place
+
+REASONS: Final[Mapping[Standing, str]] = {
+    Standing.EMPTY: "is empty",
+    Standing.MARKER_GONE: "was a place of these texts and is none now: is its disk mounted, or was it emptied? Nothing was written",
+    Standing.PACKS_WITHOUT_MARKER: "has packs, and the file that says whose they are is missing or on its way: nothing was written",
+    Standing.OTHER_COLLECTION: "has other texts than this folder: nothing was read or written",
+    Standing.SEVERAL_COLLECTIONS: "has packs of several collections, which must be parted by hand: nothing was read or written",
+    Standing.NEWER: "was made by a newer release: update jpterm-like. Nothing was read or written",
+}
+"""What is said about a place that is not as it should be."""
 
 
 def is_place(written: str) -> bool:

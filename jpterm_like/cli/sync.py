@@ -21,7 +21,7 @@ from jpterm_like import clock
 from jpterm_like import collection as collections
 from jpterm_like.access.addresses import Address, LocalFileAddress
 from jpterm_like.access.discovery import STORE_FOLDER, find_server, find_server_of
-from jpterm_like.cli.place_commands import open_for_person
+from jpterm_like.cli.place_commands import REASONS, open_for_person
 from jpterm_like.cli.progress import Progress
 from jpterm_like.client.carrying import carry
 from jpterm_like.collection import Collection, PlaceNote
@@ -43,16 +43,6 @@ POLL_FIRST_S: Final = 5.0
 """Pause between two questions to a server after something has moved; each one after that is half as long again."""
 POLL_MOST_S: Final = 60.0
 """The longest of them."""
-
-REASONS: Final[Mapping[Standing, str]] = {
-    Standing.EMPTY: "is empty",
-    Standing.MARKER_GONE: "was a place of these texts and is none now: is its disk mounted, or was it emptied? Nothing was written",
-    Standing.PACKS_WITHOUT_MARKER: "has packs, and the file that says whose they are is missing or on its way: nothing was written",
-    Standing.OTHER_COLLECTION: "has other texts than this folder: nothing was read or written",
-    Standing.SEVERAL_COLLECTIONS: "has packs of several collections, which must be parted by hand: nothing was read or written",
-    Standing.NEWER: "was made by a newer release: update jpterm-like. Nothing was read or written",
-}
-"""What is said about a place that is not as it should be."""
 
 
 @dataclass

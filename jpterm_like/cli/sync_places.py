@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
-from jpterm_like.cli.place_commands import open_for_person
+from jpterm_like.cli.place_commands import REASONS, open_for_person
 from jpterm_like.cli.progress import Progress, size
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.packs.decisions import Standing
 from jpterm_like.packs.names import PackName
-from jpterm_like.places.base import PlaceError, in_sentence
+from jpterm_like.places.address import is_address
+from jpterm_like.places.base import PlaceError, in_sentence, nobody_counts
 from jpterm_like.places.copying import Plan, Side, copy, is_possible, is_same, look
-
-REASONS: Final[Mapping[Standing, str]] = {
-    Standing.EMPTY: "is no place: nothing was synced there yet",
-    Standing.PACKS_WITHOUT_MARKER: "has packs, and the file that says whose they are is missing or on its way: nothing was written",
-    Standing.SEVERAL_COLLECTIONS: "has packs of several collections, which must be parted by hand: nothing was read or written",
-    Standing.NEWER: "was made by a newer release: update jpterm-like. Nothing was read or written",
-}
-"""What is said about a place that is not as it should be."""
 
 
 def sync_places(first: str, second: str, *, dry_run: bool, as_json: bool) -> int:
@@ -32,9 +23,16 @@ def sync_places(first: str, second: str, *, dry_run: bool, as_json: bool) -> int
         JptermError: it could not be done. What was copied stays, and the next run goes on from there.
     """
     progress = Progress(is_shown=False if as_json else None)
-    sides = (Side(open_for_person(first, progress.moved)), Side(open_for_person(second, progress.moved)))
+    are_counted = [is_address(first), is_address(second)]
+    if not any(are_counted):
+        are_counted = [True, True]
+    # Beside a server a folder takes no time, and would only make the percents lie.
+    sides = [
+        Side(open_for_person(written, progress.moved if is_counted else nobody_counts))
+        for written, is_counted in zip((first, second), are_counted, strict=True)
+    ]
     try:
-        sentence, facts, code = _sync(sides[0], sides[1], progress, dry_run=dry_run)
+        sentence, facts, code = _sync(sides[0], sides[1], are_counted, progress, dry_run=dry_run)
     finally:
         progress.end()
     print(json.dumps(facts) if as_json else escape_for_terminal(sentence))
@@ -42,7 +40,7 @@ def sync_places(first: str, second: str, *, dry_run: bool, as_json: bool) -> int
 
 
 def _sync(
-    first: Side, second: Side, progress: Progress, *, dry_run: bool
+    first: Side, second: Side, are_counted: list[bool], progress: Progress, *, dry_run: bool
 ) -> tuple[str, dict[str, object], int]:
     if first.place.address == second.place.address:
         raise JptermError("These are one place: name two.")
@@ -54,7 +52,9 @@ def _sync(
         facts: dict[str, object] = {"to_second": len(plan.to_second), "to_second_bytes": _bytes(plan.to_second),
                  "to_first": len(plan.to_first), "to_first_bytes": _bytes(plan.to_first)}  # fmt: skip
         return _would(plan, first, second), facts, 0
-    progress.expect(plan.size_bytes)
+    # At each side what goes there is written and read back, and what comes from there is read.
+    there, back = _bytes(plan.to_second), _bytes(plan.to_first)
+    progress.expect(are_counted[0] * (2 * back + there) + are_counted[1] * (2 * there + back))
     with tempfile.TemporaryDirectory(prefix="jpterm-like-sync-") as folder:
         copy(first, second, plan, Path(folder), lambda: None)
     problem = first.problem or second.problem
@@ -78,7 +78,7 @@ def _why_not(first: Side, second: Side, plan: Plan) -> str:
             f"{in_sentence(first.place)} and {escape_for_terminal(second.place.address)} have different texts: "
             "nothing was read or written."
         )
-    return f"{in_sentence(first.place)} {REASONS[Standing.EMPTY]}, nor in {escape_for_terminal(second.place.address)}."
+    return f"{in_sentence(first.place)} {REASONS[Standing.EMPTY]}, and {escape_for_terminal(second.place.address)} as well: nothing was synced there yet."
 
 
 def _would(plan: Plan, first: Side, second: Side) -> str:

@@ -50,11 +50,6 @@ class Plan:
     is_other: bool
     """Whether the two are places of different collections, and nothing may be copied."""
 
-    @property
-    def size_bytes(self) -> int:
-        """Bytes that go over the line: each pack is read, written, and read back."""
-        return 3 * sum(name.size_bytes for name in (*self.to_first, *self.to_second))
-
 
 def look(first: Side, second: Side) -> Plan:
     """List both places, a request each, and say what is to be copied. Raises PlaceError."""

@@ -6,6 +6,7 @@ Redirections are not followed: they could lead a password, or what is written, e
 from __future__ import annotations
 
 import io
+import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from typing import Final, NoReturn
 from urllib.parse import quote, urlsplit
 
 import urllib3
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
 
 from jpterm_like.errors import escape_for_terminal
@@ -38,6 +40,9 @@ MISSING: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 
 PART_BYTES: Final = 1 << 16
 """So much of an answer is read at a time: on a slow line, people see that something comes."""
+
+SEND_BUFFER_BYTES: Final = 128 << 10
+"""The system takes so much of an upload at once. It would take some megabytes, and people would see them as sent long before they are."""
 
 TRIES_MAX: Final = 3
 """How often a person is asked for a password that is right."""
@@ -92,7 +97,13 @@ class HttpClient:
         # A server that was restarted closes kept connections: one more try. What a status says is for the caller.
         retries = urllib3.Retry(total=2, redirect=0, status=0, allowed_methods=None, backoff_factor=0.2)
         self._pool = urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=CONNECT_S, read=SILENCE_S), retries=retries, maxsize=4
+            timeout=urllib3.Timeout(connect=CONNECT_S, read=SILENCE_S),
+            retries=retries,
+            maxsize=4,
+            socket_options=[
+                *HTTPConnection.default_socket_options,
+                (socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES),
+            ],
         )
 
     def close(self) -> None:

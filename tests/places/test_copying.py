@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from jpterm_like.packs.marker import encode as encode_marker
 from jpterm_like.packs.marker import marker_name
@@ -127,3 +133,67 @@ def test_it_ends_with_the_error_of_a_place_and_goes_on_next_time(tmp_path: Path)
     assert isinstance(sides[1].problem, Unreachable) and not is_same(*sides)
     stick.before = lambda call: None
     assert is_same(*run(nas, stick, tmp_path)) and words(stick) == {b"one", b"two", b"three"}
+
+
+def jpterm(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process that says which modules of the text it loaded."""
+    code = (
+        "import sys; from jpterm_like.cli.main import main; code = main(sys.argv[1:])\n"
+        "print(sorted(n for n in sys.modules if n == 'crdt' or n.startswith('crdt.')), file=sys.stderr); sys.exit(code)"
+    )
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        env=environment | {"HOME": str(home)},
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    from jpterm_like.places.local import LocalPlace
+
+    for name in ("home", "nas", "stick"):
+        (tmp_path / name).mkdir()
+    mirror = new_mirror()
+    for word in (b"one", b"two"):
+        mirror.write(ANN, [(NOTES, PackRecord(2, 0, word * 99))])
+        assert exchange(mirror, LocalPlace(tmp_path / "nas"), ANN, Memory(), begin=True).problem is None
+    return tmp_path / "nas", tmp_path / "stick"
+
+
+def test_the_command_copies_and_says_so_without_loading_a_text(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    nas, stick = folders
+    home, there = tmp_path / "home", f"file://{stick}"
+    would = jpterm("sync", str(nas), there, "--dry-run", home=home)
+    assert (would.returncode, would.stderr) == (0, "[]\n") and not list(stick.iterdir())
+    assert would.stdout.startswith("Would copy at most 2 packs")
+    done = jpterm("sync", str(nas), there, home=home)
+    assert (done.returncode, done.stderr) == (0, "[]\n")
+    assert done.stdout.startswith("Copied 2 packs") and done.stdout.endswith("; all is the same.\n")
+    assert {each.name for each in nas.iterdir()} == {each.name for each in stick.iterdir()}
+    # by now it is a place, and need not be written as one
+    again = jpterm("sync", str(nas), str(stick), "--json", home=home)
+    assert json.loads(again.stdout) == {
+        "same": True, "problem": None, "to_second": 0, "to_second_bytes": 0, "to_first": 0, "to_first_bytes": 0,
+    }  # fmt: skip
+    assert again.stderr == "[]\n"
+
+
+def test_the_command_says_why_not(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    nas, stick = folders
+    home = tmp_path / "home"
+    for second, sentence in (
+        (f"file://{tmp_path}/none", "it is not there"),
+        (f"file://{nas}", "These are one place"),
+        ("webdavs://ann:hunter2@nas/", "must have no password"),
+    ):
+        done = jpterm("sync", str(nas), second, home=home)
+        assert done.returncode == 1 and sentence in done.stderr and "hunter2" not in done.stderr
+    empty = jpterm("sync", f"file://{stick}", f"file://{home}", home=home)
+    assert empty.returncode == 1 and "nothing was synced there yet" in empty.stderr
