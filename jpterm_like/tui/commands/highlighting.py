@@ -93,18 +93,25 @@ class Highlighting:
         syntax = self.renderer.syntax
         if syntax is None:
             return
+        if syntax.is_too_long:
+            self._give_up("A line of this text is too long to parse; its syntax is not coloured.")
+            return
         if syntax.behind:
             self._steps += 1
             if syntax.step(STEP_S):
                 self._steps = 0
                 self._editor.update()
             elif self._steps >= STEPS_MAX:
-                self.renderer.syntax = None
-                self._editor.say("This text takes too long to parse; its syntax is not coloured.")
+                self._give_up("This text takes too long to parse; its syntax is not coloured.")
                 return
         elif syntax.unseen:
             self._editor.update()
         self.parse_soon()
+
+    def _give_up(self, why: str) -> None:
+        """Leave the text in one colour until another language is chosen."""
+        self.renderer.syntax = None
+        self._editor.say(why)
 
     def parse_soon(self) -> None:
         """Continue after the keyboard was served, if there is anything left to parse or to colour."""

@@ -28,6 +28,11 @@ from jpterm_like.tui.text.line_index import RowChange
 SIZE_MAX: Final = 8_000_000
 """Longest text that is highlighted: a tree takes about twenty times the memory of its text."""
 
+LINE_MAX: Final = 200_000
+"""Longest line of a text that is highlighted. The parser allows no pause when it ends a node of many children, and each of its trees
+takes a hundred times the memory of such a line: a line of 5 MB of JSON, in Markdown, stopped the keyboard for 0.2 s, and
+keys that were typed while it was parsed took 17 GB."""
+
 _READ: Final = 2_048
 """Code points passed to the parser at a time."""
 
@@ -67,6 +72,17 @@ def open_highlighter(text_layout: TextLayout, name: str) -> Highlighter | None:
     return None if grammar is None else Highlighter(text_layout, grammar)
 
 
+def has_long_line(text: str) -> bool:
+    """Whether a line of a text is longer than LINE_MAX."""
+    start = 0
+    while len(text) - start > LINE_MAX:
+        line_break = text.rfind("\n", start, start + LINE_MAX + 1)
+        if line_break < 0:
+            return True
+        start = line_break + 1
+    return False
+
+
 class Highlighter:
     """The words of a layout. Whoever changes the layout tells `follow`."""
 
@@ -77,6 +93,8 @@ class Highlighter:
         self._tree: Tree | None = None
         self._snapshot: str | None = text_layout.buffer.slice(0, len(text_layout.buffer))
         """The text at the start of the first parse."""
+        self.is_too_long = has_long_line(self._snapshot or "")
+        """Whether a line is longer than LINE_MAX: nothing is parsed then."""
         self._edits: list[_Edit] = []
         """Edits since then."""
         self._rows: dict[int, Words] = {}
@@ -89,6 +107,7 @@ class Highlighter:
 
     def step(self, time_s: float) -> bool:
         """Parse for a limited time; True when finished, so that highlights may have changed."""
+        assert not self.is_too_long
         until = perf_counter() + time_s
         source = self._read_snapshot if self._snapshot is not None else self._read
         try:
@@ -121,7 +140,11 @@ class Highlighter:
 
     def follow(self, patch: Patch, changes: Sequence[RowChange]) -> None:
         """Move highlights after an edit, to be parsed again soon."""
+        lines = self._text_layout.lines
         for (start, end, text), change in zip(patch.splices, changes, strict=True):
+            edges = {change.row, change.row + change.added - 1}
+            if has_long_line(text) or any(row < len(lines) and lines.length(row) > LINE_MAX for row in edges):
+                self.is_too_long = True
             last_length = len(text) - text.rfind("\n") - 1
             edit = (
                 2 * start,

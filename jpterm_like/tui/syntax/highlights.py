@@ -28,6 +28,10 @@ class HighlightSource(Protocol):
         """Whether there is text to parse."""
 
     @property
+    def is_too_long(self) -> bool:
+        """Whether a line is too long for it: nothing is parsed then."""
+
+    @property
     def unseen(self) -> bool:
         """Whether time ran out before all rows of the last request were highlighted."""
 
