@@ -60,8 +60,10 @@ class Reviewing:
         self.card: Card | None = None
         self._was_offline = False
         """Whether I was offline since the review before: otherwise others were."""
+        self._in_order: list[int] = []
+        """The numbers of what both touched, in the order of the text, which no edit changes."""
         self._both: list[Item] = []
-        """What both touched and is not decided, in the order of the text."""
+        """Those of them that are not decided."""
         self._origin: tuple[TrackedOffset, TrackedOffset] | None = None
         """My caret and the top of the view before the card took the keyboard."""
         self._helps = False
@@ -69,6 +71,7 @@ class Reviewing:
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._following: asyncio.TimerHandle | None = None
+        """The next update of the card: a key is painted before it."""
 
     # What there is to review
 
@@ -135,6 +138,11 @@ class Reviewing:
             self._editor.session.review_done()
             return
         self.review, self._helps = review, False
+        buffer = self._editor.session.buffer
+        self._in_order = sorted(
+            (number for number, item in enumerate(review.items) if item.is_both),
+            key=lambda number: review.items[number].place(buffer),
+        )
         self._show_decisions()
         if self._editor.speaks and (before is None or not review.open_ones <= before.open_ones):
             self._offer(review)
@@ -262,16 +270,19 @@ class Reviewing:
             return
         start, _ = self.review.item.place(self._editor.session.buffer)
         self._editor.jump(self._editor.text_layout.snap(start))
-        self.update_card()
+        self.follow()
 
     def follow(self) -> None:
-        """The text may have changed: show it, at once if the card has the keyboard."""
+        """The text or the item may be another: show it, in the next turn of the loop if the card has the keyboard."""
         if self.card is None:
             return
-        if self.card.has_focus:
-            self.update_card()
-        elif self._following is None:
-            self._following = asyncio.get_running_loop().call_later(FOLLOW_S, self.update_card)
+        has_focus = self.card.has_focus
+        if self._following is not None:
+            if not has_focus:
+                return
+            self._following.cancel()
+        delay_s = 0 if has_focus else FOLLOW_S
+        self._following = asyncio.get_running_loop().call_later(delay_s, self.update_card)
 
     def update_card(self) -> None:
         """Show what is to be seen of the item now; cheap, and nothing is painted if it is as before."""
@@ -382,14 +393,13 @@ class Reviewing:
         if self.review is not None:
             self.review.follow()
             self._show_decisions()
-            self.update_card()
+            self.follow()
 
     def _show_decisions(self) -> None:
-        review, buffer = self.review, self._editor.session.buffer
+        review = self.review
         if review is None:
             return
-        open = [review.items[number] for number in review.open]
-        self._both = sorted((it for it in open if it.is_both), key=lambda item: item.place(buffer))
+        self._both = [review.items[number] for number in self._in_order if number not in review.decisions]
         if not self._both:
             self._messages.forget(TOPIC)
 
