@@ -37,8 +37,10 @@ from jpterm_like.tui.text.cells import clean, cut, width_of
 
 LOOK_S: Final = 0.1
 """How often the text is looked at."""
+TYPING_S: Final = 0.5
+"""How often the pane is drawn while every look finds something else, as when somebody types: a key may have to wait for it."""
 REST_SHARE: Final = 4
-"""After a look, the pause is this many times as long as it took."""
+"""After it was drawn, the pause is at least this many times as long as that took."""
 ASK_S: Final = 2.0
 """How often the server is asked who lacks what, while something happens."""
 BESIDE_WIDTH_MIN: Final = 100
@@ -149,6 +151,10 @@ class Inspector(Rows, can_focus=True):
         self._count = 0
         self._scroll = 0
         self._seen: object = None
+        """What was so at the last look."""
+        self._drawn: object = None
+        """What the pane shows, and since when."""
+        self._drawn_at = 0.0
         self._rest_until = 0.0
         self._asked: object = None
         self._asked_at = 0.0
@@ -222,9 +228,10 @@ class Inspector(Rows, can_focus=True):
             ),
             *(tuple(self.guests.values()), self.refusal, session.sent.total, session.stored_version.total),
         )
-        if seen == self._seen and not now:
+        is_quiet, self._seen = seen == self._seen, seen
+        if not now and (seen == self._drawn or (not is_quiet and clock < self._drawn_at + TYPING_S)):
             return
-        self._seen = seen
+        self._drawn, self._drawn_at = seen, clock
         old, self.rows = self.rows, self._lay(editor)
         self._rest_until = clock + REST_SHARE * (monotonic() - clock)
         if len(old) != len(self.rows):
