@@ -17,12 +17,12 @@ from __future__ import annotations
 from typing import Final
 
 from crdt.buffer import TextBuffer
-from crdt.change_tracker import ChangeTracker
+from crdt.change_tracker import PatchBuilder
 from crdt.patch import Patch
 from crdt.revert import differences_between
 from crdt.site import Site
 from crdt.version import Version
-from crdt.visibility import Visibilities
+from crdt.visibility import Visibilities, Visible
 
 VERSIONS_KEPT: Final = 16
 """Versions whose visible characters are remembered. Another one is found from the latest of them that it includes."""
@@ -33,31 +33,50 @@ class PastText(TextBuffer):
     it shows its own version."""
 
     def show(self, version: Version) -> Patch:
-        """Show the text as it was at a version, and return the patch. O(characters) by comparing bytes, plus the operations
-        since a version that was shown before, plus what changes."""
+        """Show the text as it was at a version, and return the patch. O(runs), plus comparing the characters by bytes, the
+        operations since a version that was shown before, and what changes."""
         self._open_all()
         if self._visibilities is None:
             self._visibilities = Visibilities(VERSIONS_KEPT)
         now = self._present(self._visibilities)
         wanted = self._visibilities.at(self._sites, version)
         self._close()
-        self._runs.changes = changes = ChangeTracker()
-        for site, low, high, shows in differences_between(self._sites, now, wanted.by_site):
-            self._turn(site, low, high, -1 if shows else 1)
-        self._runs.changes = None
+        for site, low, high, _ in differences_between(self._sites, now, wanted.by_site):
+            self._runs.divide(site, low)
+            self._runs.divide(site, high)
         self._shown = None if version == self.version else wanted
-        return self._finish_changes(changes)
+        return self._turn(wanted.by_site)
 
-    def _turn(self, site: Site, low: int, high: int, by: int) -> None:
-        """Show characters that are hidden, or hide characters that are shown."""
-        runs = self._runs
-        while low < high:
-            run = runs.run_of(site, low)
-            end = min(high, run.seq + run.length)
-            if low > run.seq:
-                run = runs.split(run, low - run.seq)
-            if end < run.seq + run.length:
-                runs.split(run, end - run.seq)
-            runs.set_level(run, run.level + by)
-            runs.join(run)
-            low = end
+    def _turn(self, wanted: Visible) -> Patch:
+        """Show the runs whose characters are wanted, and hide all others. None has some of both."""
+        changes = PatchBuilder()
+        kept = 0
+        known = bytearray()
+        last: Site | None = None
+        for chunk in self._runs.chunks():
+            is_changed = False
+            for run in chunk.runs:
+                site = run.site
+                if site is not last:
+                    last = site
+                    known = wanted.get(site.index, bytearray())
+                seq = run.seq
+                shows = seq < len(known) and known[seq] == 1
+                if run.level & 1:
+                    if shows:
+                        kept += run.length
+                        continue
+                    changes.keep(kept)
+                    changes.delete(run.length)
+                    run.level += 1
+                elif shows:
+                    changes.keep(kept)
+                    changes.insert(site.slice(seq, seq + run.length))
+                    run.level -= 1
+                else:
+                    continue
+                kept = 0
+                is_changed = True
+            if is_changed:
+                self._runs.recount(chunk)
+        return changes.patch()

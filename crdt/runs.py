@@ -562,6 +562,23 @@ class RunList:
         self._put(right, chunk, self._place(run) + 1)
         return right
 
+    def divide(self, site: Site, seq: int) -> None:
+        """Let a run begin with a character, if there is such a character."""
+        if seq < site.count:
+            run = self.run_of(site, seq)
+            if run.seq < seq:
+                self.split(run, seq - run.seq)
+
+    def recount(self, chunk: Chunk) -> None:
+        """Count the visible characters of a chunk, after levels in it were set."""
+        chunk.group.page = None
+        size = 0
+        for run in chunk.runs:
+            if run.level & 1:
+                size += run.length
+        self._count(chunk, size - chunk.size)
+        self._last_chunk = self._last_found = None
+
     def _put_both(self, run: Run, other: Run, chunk: Chunk, place: int) -> None:
         """Insert two already counted runs; their sites have other runs."""
         run.chunk = other.chunk = chunk.number
