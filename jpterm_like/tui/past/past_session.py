@@ -21,8 +21,8 @@ from jpterm_like.history.timeline import Place, Timeline
 from jpterm_like.sync.presence import Person
 from jpterm_like.tui.ports import EditorSession
 
-SPLICES_MAX: Final = 1_000
-"""A patch of more pieces is not followed line by line: laying the text out anew takes less."""
+SPLICES_MAX: Final = 50
+"""A patch of more pieces is not followed line by line: laying the text out anew takes less, and the colours come after the text."""
 
 
 class PastSession:
