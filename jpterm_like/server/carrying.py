@@ -157,9 +157,11 @@ class _Carry:
         self._here = {
             notes.name_here: document for document, notes in self._known.notes.items() if notes.name_here
         }
-        await self._follow_renames()
+        missing, unchanged = await asyncio.to_thread(self._look_from_outside)
+        await self._follow_renames(missing)
         # Files first: so a document that comes and has been here all the time is recognised.
-        todo: list[str] = sorted({*names, *self._here})
+        at_rest = {name for name in unchanged if self._here.get(name) not in self._packs.coming}
+        todo: list[str] = sorted({*names, *self._here} - at_rest)
         coming = [document for document in self._packs.coming if document not in self._here.values()]
         self._of = len(todo) + len(coming)
         for name in todo:
@@ -173,12 +175,27 @@ class _Carry:
         self.outcome.early = sum(notes.is_incomplete for notes in self._known.notes.values())
         await asyncio.to_thread(self._packs.save)
 
-    async def _follow_renames(self) -> None:
-        """Note the documents whose names were changed here."""
+    def _look_from_outside(self) -> tuple[list[str], list[str]]:
+        """Return the names whose files are missing, and those that look as after the last run. Blocks.
+
+        All at once: in a large folder nearly nothing has changed, and a thread for each file would cost more than the look.
+        """
+        missing: list[str] = []
+        unchanged: list[str] = []
         for name, document in sorted(self._here.items()):
             path = self._shared.root.path / name
-            if await asyncio.to_thread(os.path.lexists, path):
-                continue
+            stamp = self._known.of(document).stamp
+            if not os.path.lexists(path):
+                missing.append(name)
+            pad_name = self._names.name_of(path)
+            if stamp and pad_name not in self._documents.by_name and stamp == self._stamp(pad_name, path):
+                unchanged.append(name)
+        return missing, unchanged
+
+    async def _follow_renames(self, missing: list[str]) -> None:
+        """Note the documents whose names were changed here."""
+        for name in missing:
+            path, document = self._shared.root.path / name, self._here[name]
             to = await self._names.renamed_to(self._names.name_of(path))
             if to is None:
                 continue
@@ -223,16 +240,6 @@ class _Carry:
         pad_name = self._names.name_of(path)
         document = self._here.get(name)
         notes = self._known.notes[document] if document is not None else None
-        has_come = document is not None and document in self._packs.coming
-        if (
-            notes is not None
-            and notes.stamp
-            and not has_come
-            and not is_new
-            and pad_name not in self._documents.by_name
-            and notes.stamp == await asyncio.to_thread(self._stamp, pad_name, path)
-        ):
-            return
         try:
             if (adopted := await self._adopt(name, path, pad_name, document)) is not None:
                 document, is_new = adopted, True

@@ -200,6 +200,7 @@ def test_a_served_folder_is_synced_by_its_server(two: tuple[Machine, Machine], p
     assert refused.returncode == 1 and "start 'jpterm-like serve" in refused.stderr
 
 
+@pytest.mark.amount
 def test_a_killed_sync_loses_and_doubles_nothing(
     two: tuple[Machine, Machine], place: Path, pytestconfig: pytest.Config
 ) -> None:

@@ -33,6 +33,7 @@ LONG: Final = {
     "--streams": 400,
     "--packs": 2_000_000,
     "--carriers": 500_000,
+    "--killed-syncs": 500,
     "--place-kills": 2_000,
     "--place-cuts": 5_000,
 }
@@ -53,6 +54,7 @@ CI: Final = {
     "--streams": 12,
     "--packs": 20_000,
     "--carriers": 2_000,
+    "--killed-syncs": 25,
     "--place-kills": 100,
     "--place-cuts": 200,
 }
@@ -64,6 +66,7 @@ TESTS: Final = (
     "tests/places",
     "tests/trust",
     "tests/e2e/test_kill.py",
+    "tests/e2e/test_sync_folder.py",
     "tests/server/test_outside_writers.py",
     "tests/tui/test_terminal_screen.py",
     "tests/tui/test_random_keys.py",
