@@ -128,9 +128,15 @@ def find(state: Path, folder: Path) -> list[Path]:
     return found
 
 
+def all_of(state: Path) -> list[Collection]:
+    """Return all collections of this machine. Raises JptermError."""
+    found = [load(place) for place in find(state, Path("/"))]
+    return [each for each in found if each is not None]
+
+
 def synced_folders(state: Path) -> list[Path]:
     """Return the folders whose texts are synced. Raises JptermError."""
-    return [known.folder for place in find(state, Path("/")) if (known := load(place)) is not None]
+    return [known.folder for known in all_of(state)]
 
 
 def begin(state: Path, folder: Path, author: str, collection: bytes | None) -> Path:

@@ -61,6 +61,16 @@ def _sync(options: Namespace) -> int:
     )
 
 
+def _places_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
+
+
+def _places(options: Namespace) -> int:
+    from jpterm_like.cli.places import list_places
+
+    return list_places(as_json=options.json)
+
+
 COMMANDS: Final = (
     Command(
         "sync",
@@ -72,5 +82,14 @@ COMMANDS: Final = (
         "Exit code 0: both sides are the same; 1: something is still on its way, or could not be done.",
         _sync_arguments,
         _sync,
+    ),
+    Command(
+        "places",
+        "",
+        "list what is synced with which places",
+        "List the folders whose texts are synced, each with its places, when the last sync reached them, and how many changes of that time wait to "
+        "be sent. Asks no place. Exit code 0: nothing waits; 1: something does.",
+        _places_arguments,
+        _places,
     ),
 )

@@ -115,6 +115,7 @@ SHOWN = {
     "sync --json": "e2e/test_sync_folder.py::test_a_run_that_only_looks_changes_nothing",
     "sync --watch": "e2e/test_sync_folder.py::test_texts_are_kept_in_step_until_ctrl_c",
     "sync --name": "e2e/test_sync_folder.py::test_texts_go_both_ways_through_a_folder",
+    "places --json": "cli/test_sync.py::test_places_are_listed_with_what_waits",
     "verify folder": HERE + "test_verify_reads_a_served_folder_or_what_is_kept_for_the_user",
 }
 """For each option, and each argument that has a line of help: the test that shows that this line is true."""

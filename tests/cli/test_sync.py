@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -217,6 +218,28 @@ def test_two_places_are_brought_together_without_texts(
     assert "not two places" in capsys.readouterr().err
     ann.sync(place)
     assert ann.files() == {"notes.md": "hello\nbob\n"} and not list(stick.glob("*.md"))
+
+
+def test_places_are_listed_with_what_waits(
+    ann: Person, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line for each, with --json as an object; the exit code says whether something waits."""
+    ann._be_at_home()
+    assert main(["places"]) == 0
+    assert "Nothing is synced" in capsys.readouterr().out
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    assert main(["places"]) == 0
+    assert f"{place}  last contact 20" in capsys.readouterr().out
+    aside = place.rename(tmp_path / "aside")
+    ann.write("notes.md", "hello\nmore\n")
+    ann.sync(place)
+    assert main(["places", "--json"]) == 1
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["place"], facts["folder"], facts["waiting"]) == (str(place), str(ann.texts), 1)
+    aside.rename(place)
+    ann.sync(place)
+    assert main(["places"]) == 0
 
 
 @pytest.mark.parametrize("loss", ["texts.json", "a pack of the mirror", "texts.json is damaged"])

@@ -1,0 +1,54 @@
+"""`jpterm-like places`: with which places the texts of this machine are synced, and what waits. Asks no place."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from jpterm_like.collection import Collection, PlaceNote, all_of
+from jpterm_like.config import Paths
+from jpterm_like.errors import escape_for_terminal
+
+
+def list_places(*, as_json: bool) -> int:
+    """Print a line for each place; return the exit code: 1 if something waits to be sent.
+
+    Raises:
+        JptermError: the notes cannot be read.
+    """
+    found = [
+        (known, address, note)
+        for known in all_of(Paths.of_user().state_folder)
+        for address, note in sorted(known.places.items())
+    ]
+    for known, address, note in found:
+        print(_as_json(known, address, note) if as_json else escape_for_terminal(_line(known, address, note)))
+    if not found and not as_json:
+        print("Nothing is synced: see jpterm-like sync --help.")
+    return 1 if any(note.unsent_changes for _, _, note in found) else 0
+
+
+def _line(known: Collection, address: str, note: PlaceNote) -> str:
+    if not note.contact_s:
+        when = "never reached"
+    else:
+        when = time.strftime("last contact %Y-%m-%d %H:%M", time.localtime(note.contact_s))
+    waiting = note.unsent_changes
+    waits = (
+        "everything waits"
+        if waiting < 0
+        else f"{waiting:,} {'change waits' if waiting == 1 else 'changes wait'}"
+        if waiting
+        else "nothing waits that the last sync knew of"
+    )
+    return f"{known.folder}  {address}  {when}, {waits}"
+
+
+def _as_json(known: Collection, address: str, note: PlaceNote) -> str:
+    facts = {
+        "folder": str(known.folder),
+        "place": address,
+        "contact": int(note.contact_s) or None,
+        "waiting": None if note.unsent_changes < 0 else note.unsent_changes,
+    }
+    return json.dumps(facts)
