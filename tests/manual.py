@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 
-from jpterm_like.cli.commands import COMMANDS, EDITOR, TABLE
+from jpterm_like.cli.commands import COMMANDS, TABLE
+from jpterm_like.cli.editor_command import EDITOR
 from jpterm_like.cli.manual_pages import FOLDER, TOPICS
 from jpterm_like.cli.parser import Command, main_help, parser_of
 from jpterm_like.config import Settings

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.cli.commands import COMMANDS, EDITOR
+from jpterm_like.cli.commands import COMMANDS
+from jpterm_like.cli.editor_command import EDITOR
 from jpterm_like.cli.manual_pages import FOLDER, TOPICS, contents, page
 from jpterm_like.cli.parser import parser_of
 from jpterm_like.config import Settings

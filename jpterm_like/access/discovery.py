@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import json
 import os
 import shlex
 import socket
@@ -19,7 +18,6 @@ from typing import Final, NamedTuple
 from jpterm_like.access.addresses import Address, ServerAddress, parse_address, parse_server_address
 from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
-from jpterm_like.files.safe_names import repository_in, why_not_shared
 
 STORE_FOLDER: Final = ".jpterm-like"
 """Name of the store's folder in the shared folder, so that a copy or a backup of the folder has the history, too."""
@@ -44,6 +42,8 @@ def write_note(root: Path, addresses: Iterable[str], *, tokens: bool) -> bytes:
     Raises:
         JptermError: the note cannot be written.
     """
+    import json  # loaded on demand: most files that are opened are in no shared folder
+
     path = root / STORE_FOLDER / NOTE
     said = json.dumps({"pid": os.getpid(), "addresses": list(addresses), "tokens": tokens}).encode()
     try:
@@ -55,6 +55,8 @@ def write_note(root: Path, addresses: Iterable[str], *, tokens: bool) -> bytes:
 
 def remove_note(root: Path) -> None:
     """Remove the note, if this process wrote it."""
+    import json
+
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         private.change(
             root / STORE_FOLDER / NOTE,
@@ -68,6 +70,8 @@ def find_server(file: Path) -> RunningServer | None:
         store = root / STORE_FOLDER
         try:
             private.check_folder(store)
+            import json
+
             found = json.loads(private.read(store / NOTE) or b"")
             for written in found["addresses"]:
                 address = parse_server_address(written)
@@ -111,6 +115,8 @@ def resolve_address(written: str) -> tuple[Address, str]:
     server = None if file is None else find_server(file)
     if server is None or file is None:
         return asked, ""
+    from jpterm_like.files.safe_names import repository_in, why_not_shared
+
     inside = file.relative_to(server.root)
     folders = [folder for folder in file.parents if folder.is_relative_to(server.root)]
     if why_not_shared(inside.as_posix()) or repository_in(folders) or not _answers(server.address):

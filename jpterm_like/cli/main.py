@@ -5,10 +5,46 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Final
 
-from jpterm_like.cli.commands import COMMANDS, EDITOR
-from jpterm_like.cli.parser import parser_of
+from jpterm_like.cli.editor_command import EDITOR
+from jpterm_like.cli.parser import main_help, parser_of
 from jpterm_like.errors import JptermError, escape_for_terminal
+
+COMMAND_NAMES: Final = frozenset(
+    [
+        "serve",
+        "token",
+        "share",
+        "hub",
+        "bridge",
+        "cat",
+        "ls",
+        "log",
+        "who",
+        "kick",
+        "insert",
+        "replace",
+        "append",
+        "watch",
+        "pipe",
+        "blame",
+        "diff",
+        "changes",
+        "revert",
+        "restore",
+        "export",
+        "demo",
+        "inspect",
+        "verify",
+        "sync",
+        "doctor",
+        "forget",
+        "completion",
+        "manual",
+    ]
+)
+"""The names in the table of commands, which is only loaded for one of them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -17,10 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: done; 1: could not be done; 2: the command line is wrong; 70 (EX_SOFTWARE): a bug of ours.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    command = COMMANDS.get(arguments[0]) if arguments else None
     try:
-        if command is None:
-            return EDITOR.run(parser_of(EDITOR).parse_args(arguments))
+        if not arguments or arguments[0] not in COMMAND_NAMES:
+            return EDITOR.run(parser_of(EDITOR._replace(help=_main_help)).parse_args(arguments))
+        from jpterm_like.cli.commands import COMMANDS
+
+        command = COMMANDS[arguments[0]]
         return command.run(parser_of(command).parse_intermixed_args(arguments[1:]))
     except JptermError as problem:
         # escaped again: a sentence may come from any server
@@ -35,6 +73,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as mistake:  # noqa: BLE001 - the last place where a bug of ours can become a sentence
         print(f"jpterm-like: {_report_bug(mistake)}", file=sys.stderr)
         return 70
+
+
+def _main_help() -> str:
+    from jpterm_like.cli.commands import TABLE
+
+    return main_help(TABLE)
 
 
 def _report_bug(mistake: Exception) -> str:

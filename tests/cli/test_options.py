@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 import jpterm_like
-from jpterm_like.cli.commands import COMMANDS, EDITOR
+from jpterm_like.cli.commands import COMMANDS
+from jpterm_like.cli.editor_command import EDITOR
+from jpterm_like.cli.main import COMMAND_NAMES
 from jpterm_like.cli.parser import parser_of
 from jpterm_like.config import Paths
 from tests.access.team import as_holder, token
@@ -119,6 +121,11 @@ SHOWN = {
     "verify folder": HERE + "test_verify_reads_a_served_folder_or_what_is_kept_for_the_user",
 }
 """For each option, and each argument that has a line of help: the test that shows that this line is true."""
+
+
+def test_the_names_of_commands_are_those_of_the_table() -> None:
+    """They are written down a second time, so that opening a file does not load the table."""
+    assert frozenset(COMMANDS) == COMMAND_NAMES
 
 
 def test_each_line_of_help_has_a_test_that_it_is_true() -> None:
