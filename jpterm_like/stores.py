@@ -20,7 +20,6 @@ from jpterm_like.files import private
 from jpterm_like.files.ephemeral import is_in_memory
 from jpterm_like.storage.base import Storage
 from jpterm_like.storage.folder import FolderStorage
-from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.storage.split import SplitStorage
 
 SHARED_MEMORY: Final = Path("/dev/shm")
@@ -69,8 +68,15 @@ def _split(folder: Path, file_of: Callable[[str], Path | None], *, make: bool = 
         return file is not None and is_in_memory(file)
 
     in_memory = _folder_in_memory(folder, make=make)
-    memory = MemoryStorage() if in_memory is None else FolderStorage(in_memory)
-    return SplitStorage(FolderStorage(folder), memory, is_for_memory)
+    return SplitStorage(FolderStorage(folder), _memory(in_memory), is_for_memory)
+
+
+def _memory(folder: Path | None) -> Storage:
+    if folder is not None:
+        return FolderStorage(folder)
+    from jpterm_like.storage.memory import MemoryStorage
+
+    return MemoryStorage()
 
 
 def _folder_in_memory(folder: Path, *, make: bool) -> Path | None:

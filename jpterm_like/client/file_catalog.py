@@ -20,7 +20,6 @@ from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.files import private
 from jpterm_like.files.charsets import Known
-from jpterm_like.files.ignore_rules import NAMES_MAX, files_in
 from jpterm_like.files.read import read_text
 from jpterm_like.storage.base import Storage
 
@@ -74,10 +73,14 @@ class FileCatalog:
         if "://" in near:
             server = parse_server_address(near)
             folder_name = server.path if server.path.endswith("/") else ""
+            from jpterm_like.files.ignore_rules import NAMES_MAX
+
             names = [name for name in await list_pads(server) if name.startswith(folder_name)]
             return server.with_path(folder_name).text, [
                 (name, server.with_path(name).text) for name in names[:NAMES_MAX]
             ]
+        from jpterm_like.files.ignore_rules import files_in
+
         folder = _folder_around(near)
         found = await asyncio.to_thread(files_in, folder, self._own_rules)
         return _with_tilde(folder), [(name, str(folder / name)) for name in found]

@@ -16,7 +16,6 @@ from typing import Final
 
 from crdt import Version
 from jpterm_like import clock
-from jpterm_like.client.hub_store import history
 from jpterm_like.client.last_visit import BYTES_MAX, VISIT, LastVisit, encode_visit, is_of_newer
 from jpterm_like.errors import JptermError
 from jpterm_like.saver import REDUCED, ReadOnlySaver, RestoredPad, Saver, rebuild_reduced, restore
@@ -88,6 +87,8 @@ def _restored(store: Store, key: str, author: str) -> RestoredPad:
     left = store.read_blob(REDUCED)
     if left is None or store.newer:
         return kept
+    from jpterm_like.client.hub_store import history  # loaded on demand: few journals are reduced
+
     return rebuild_reduced(left, history(Path(key.removeprefix(FILE))), author=author) or kept
 
 

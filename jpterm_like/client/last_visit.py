@@ -8,7 +8,6 @@ cannot be read counts as missing. A note of a newer release is left alone. Versi
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
@@ -54,6 +53,8 @@ class LastVisit(NamedTuple):
 
 def encode_visit(visit: LastVisit) -> bytes:
     """Return the content of the blob."""
+    import json  # loaded on demand: a first opening has no note
+
     apart, untold, parted = visit.apart, visit.untold, visit.parted
     kept = {
         "version": FORMAT,
@@ -77,6 +78,10 @@ def encode_visit(visit: LastVisit) -> bytes:
 
 def decode_visit(data: bytes) -> LastVisit | None:
     """Return the note in a blob; None if it is not one that this release can read."""
+    if not data:
+        return None
+    import json
+
     try:
         kept: Any = json.loads(data)
         if kept["version"] not in (1, FORMAT):
@@ -110,6 +115,8 @@ def decode_visit(data: bytes) -> LastVisit | None:
 
 def is_of_newer(data: bytes) -> bool:
     """Return whether a newer release wrote this blob, so it must not be overwritten."""
+    import json
+
     with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
         return int(json.loads(data)["version"]) > FORMAT
     return False

@@ -3,7 +3,8 @@
 The storage layer knows no documents: it returns the records that it was given, and describes damage in plain
 sentences.
 
->>> from jpterm_like.storage import MemoryStorage, Record
+>>> from jpterm_like.storage import Record
+>>> from jpterm_like.storage.memory import MemoryStorage
 >>> storage = MemoryStorage()
 >>> store = storage.open("notes.md")
 >>> store.append([Record(1, b"hello")])
@@ -26,13 +27,11 @@ from jpterm_like.storage.base import (
     SyncFailed,
 )
 from jpterm_like.storage.folder import FolderStorage
-from jpterm_like.storage.memory import MemoryStorage
 
 __all__ = [
     "FolderStorage",
     "Inspection",
     "Loaded",
-    "MemoryStorage",
     "Record",
     "Storage",
     "StorageError",

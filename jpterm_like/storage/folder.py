@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import Final
 
 from jpterm_like.errors import escape_for_terminal, explain
-from jpterm_like.storage import inspection, log
+from jpterm_like.storage import log
 from jpterm_like.storage.base import (
     BLOB_BYTES_MAX,
     Inspection,
@@ -526,9 +526,14 @@ class FolderStorage:
             return None
 
     def inspect(self, name: str) -> Inspection | None:
+        # loaded on demand: few commands look at a store from outside
+        from jpterm_like.storage import inspection
+
         return inspection.inspect_document(self.folder / folder_name(name, check_name(name)), self._drive)
 
     def inspect_all(self) -> Iterator[Inspection]:
+        from jpterm_like.storage import inspection
+
         return inspection.inspect(self.folder, self._drive) if self._drive.exists(self.folder) else iter(())
 
     def set_aside(self, name: str) -> None:

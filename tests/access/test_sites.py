@@ -14,7 +14,7 @@ from crdt.binary import SITE_BYTES
 from jpterm_like.client.events import Event, Notice, Reset, StatusChanged
 from jpterm_like.client.open import open_session
 from jpterm_like.client.session import Session
-from jpterm_like.storage import MemoryStorage
+from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import wire
 from tests.e2e.terminal import PATIENCE_S, Serve, run
 

@@ -15,7 +15,7 @@ from jpterm_like.packs import records
 from jpterm_like.packs.pack import Pack, PackRecord
 from jpterm_like.packs.records import Birth, Changes, document_id
 from jpterm_like.saver import RECORD_BYTES, Saver, restore
-from jpterm_like.storage import MemoryStorage
+from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync.pad import Pad
 from tests.places.simulation import COLLECTION, Device, Fact
 

@@ -18,7 +18,6 @@ import pytest
 from jpterm_like.files import disk
 from jpterm_like.storage import (
     FolderStorage,
-    MemoryStorage,
     Record,
     Storage,
     StorageError,
@@ -30,6 +29,7 @@ from jpterm_like.storage import (
     segments,
 )
 from jpterm_like.storage.folder import FolderStore
+from jpterm_like.storage.memory import MemoryStorage
 from tests.full_disk import room_for
 from tests.storage.conformance import StorageConformance, records, yes
 

@@ -9,8 +9,9 @@ import pytest
 from crdt import TextBuffer, Version
 from jpterm_like import saver as saver_module
 from jpterm_like.saver import Saver, restore
-from jpterm_like.storage import MemoryStorage, StorageError, Store
+from jpterm_like.storage import StorageError, Store
 from jpterm_like.storage.base import Record
+from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync.pad import Pad
 
 TEXT = "ein Wort\n" * 1000

@@ -6,7 +6,8 @@ import errno
 
 import pytest
 
-from jpterm_like.storage import MemoryStorage, Record, Storage, StorageError, SyncFailed
+from jpterm_like.storage import Record, Storage, StorageError, SyncFailed
+from jpterm_like.storage.memory import MemoryStorage
 from tests.storage.conformance import StorageConformance, records, yes
 
 

@@ -20,7 +20,8 @@ from jpterm_like.files.write import write_plain
 from jpterm_like.saver import AWAITED, CHANGES, Saver, restore
 from jpterm_like.server.document import Document
 from jpterm_like.server.load_document import open_document
-from jpterm_like.storage import MemoryStorage, Record, StorageError
+from jpterm_like.storage import Record, StorageError
+from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync.pad import Pad
 from tests.sync.network import Disk, Host, Network, Peer, simulate
 from tests.sync.test_outages import Scene, once

@@ -15,7 +15,7 @@ from jpterm_like.client.open import list_pads
 from jpterm_like.files.access_control import PathPermissions
 from jpterm_like.files.root import Root
 from jpterm_like.server.server import Server
-from jpterm_like.storage import MemoryStorage
+from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import link as links
 from jpterm_like.transports.memory import pair
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crdt import TextBuffer, Version
 from jpterm_like.saver import STORED_SITES, Saver, restore
-from jpterm_like.storage import MemoryStorage
+from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync.pad import Pad
 from tests.steps import steps
 

@@ -17,7 +17,7 @@ from jpterm_like.server import text_reader
 from jpterm_like.server.load_document import open_document
 from jpterm_like.server.server import Server
 from jpterm_like.server.shared_folder import SharedFolder
-from jpterm_like.storage import MemoryStorage
+from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import wire
 from tests.sync.test_listing import Near
 

@@ -19,7 +19,8 @@ from jpterm_like.server.load_document import open_document
 from jpterm_like.server.mount import UNMOUNTED
 from jpterm_like.server.rename import MOVED, renamed_to
 from jpterm_like.server.shared_folder import SharedFolder
-from jpterm_like.storage import MemoryStorage, Record
+from jpterm_like.storage import Record
+from jpterm_like.storage.memory import MemoryStorage
 from tests.sync.network import Peer, simulate
 from tests.sync.test_outages import Scene, once
 

@@ -7,7 +7,7 @@ import asyncio
 from crdt import TextBuffer, Version
 from jpterm_like.conversation import Conversation
 from jpterm_like.saver import Saver, restore
-from jpterm_like.storage import MemoryStorage
+from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import events, wire
 from jpterm_like.sync.link import Link
 from jpterm_like.sync.pad import Pad

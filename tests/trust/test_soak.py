@@ -22,7 +22,8 @@ from jpterm_like.server.document import Document
 from jpterm_like.server.open_documents import CLOSED_BYTES
 from jpterm_like.server.server import Server
 from jpterm_like.server.shared_folder import SharedFolder
-from jpterm_like.storage import FolderStorage, MemoryStorage
+from jpterm_like.storage import FolderStorage
+from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.transports.memory import MemoryTransport, pair
 from tests.e2e.terminal import until
 from tests.sync.network import Peer, simulate
