@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from rich.color import Color
@@ -213,11 +214,15 @@ class Palette:
 
     def _on_all_grounds(self, ink: str, wanted: float) -> str:
         """An ink that can be read on everything that text stands on."""
+        return readable(ink, self.theme.interface.text, self._grounds, wanted)
+
+    @cached_property
+    def _grounds(self) -> list[str]:
+        """Everything that text stands on."""
         theme, colours = self.theme, self.theme.interface
         grounds = [colours.background, colours.current_line, colours.selection, colours.bar]
         grounds.append(mix(colours.background, colours.warning, FOUND_SHARE))
-        grounds += [mix(colours.background, person, SELECTED_SHARE) for person in theme.people]
-        return readable(ink, colours.text, grounds, wanted)
+        return grounds + [mix(colours.background, person, SELECTED_SHARE) for person in theme.people]
 
     def sign(self, sign: Sign, number: Style) -> Segment:
         """A sign in front of a line whose number is in this style."""

@@ -16,12 +16,20 @@ from rich.style import Style
 from textual.color import Color as Background
 from textual.filter import LineFilter
 
-from jpterm_like.tui.render.themes import luminance
+from jpterm_like.tui.render.themes import luminance_of
 
 LEVELS: Final = (7.0, 4.5, 3.0)
 """Contrast ratios of which the highest that a pair has is kept: those of WCAG 2.2."""
 
 _STEPS: Final = (0, 95, 135, 175, 215, 255)
+_GREYS: Final = range(8, 248, 10)
+_FIRST: Final = 16
+"""The number of the first colour that no user has changed."""
+_COLOURS: Final = [
+    *((red, green, blue) for red in _STEPS for green in _STEPS for blue in _STEPS),
+    *((grey, grey, grey) for grey in _GREYS),
+]
+"""The colours from that number on."""
 
 
 @lru_cache(4096)
@@ -52,9 +60,9 @@ def with_nearest(style: Style) -> Style:
     ink, ground = _number(style.color), _number(style.bgcolor)
     if ink is not None and ground is not None and style.color and style.bgcolor:
         inks, grounds = style.color.get_truecolor(), style.bgcolor.get_truecolor()
-        before = _ratio(_light(*inks), _light(*grounds))
+        before = _ratio(luminance_of(*inks), luminance_of(*grounds))
         wanted = next((level for level in LEVELS if before >= level), 0.0)
-        if _ratio(_lights()[ink], _lights()[ground]) < wanted:
+        if _ratio(_light(ink), _light(ground)) < wanted:
             better = _like(inks, ground, wanted)
             if better is None:  # not even with black or white
                 ground = _like(grounds, ink, wanted) or ground
@@ -67,28 +75,27 @@ def with_nearest(style: Style) -> Style:
 
 def _like(colour: tuple[int, int, int], other: int, wanted: float) -> int | None:
     """Return the number of the most similar colour with enough contrast to another; None if there is none."""
-    lights = _lights()
-    fitting = [number for number in range(16, 256) if _ratio(lights[number], lights[other]) >= wanted]
-
-    def distance(number: int) -> int:
-        return sum((a - b) ** 2 for a, b in zip(_colour(number), colour, strict=True))
-
-    return min(fitting, key=distance, default=None)
+    # An ink has enough contrast if it is at least this light, or at most this dark.
+    light = _light(other) + 0.05
+    lightest, darkest = light * wanted - 0.05, light / wanted - 0.05
+    red, green, blue = colour
+    # a loop without calls: it runs for each pair of the first screen
+    fitting = [
+        ((r - red) ** 2 + (g - green) ** 2 + (b - blue) ** 2, number)
+        for number, ((r, g, b), light) in enumerate(zip(_COLOURS, _lights(), strict=True), _FIRST)
+        if light >= lightest or light <= darkest
+    ]
+    return min(fitting)[1] if fitting else None
 
 
 @lru_cache(1)
 def _lights() -> list[float]:
-    """The luminance of each colour."""
-    return [_light(*_colour(number)) for number in range(256)]
+    """The luminance of each of `_COLOURS`."""
+    return [luminance_of(red, green, blue) for red, green, blue in _COLOURS]
 
 
-@lru_cache(256)
-def _colour(number: int) -> tuple[int, int, int]:
-    return Color.from_ansi(number).get_truecolor()
-
-
-def _light(red: int, green: int, blue: int) -> float:
-    return luminance(f"#{red:02x}{green:02x}{blue:02x}")
+def _light(number: int) -> float:
+    return luminance_of(*_COLOURS[number - _FIRST])
 
 
 def _ratio(one: float, other: float) -> float:

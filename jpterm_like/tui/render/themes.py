@@ -37,6 +37,7 @@ import os
 import re
 import tomllib
 from collections.abc import Collection, Container, Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -241,8 +242,8 @@ def mix(one: str, other: str, share: float) -> str:
 
 def contrast(one: str, other: str) -> float:
     """Return the contrast ratio of two colours, 1 to 21, as defined by WCAG 2.2 (section 1.4.3)."""
-    lights = sorted((luminance(one), luminance(other)))
-    return (lights[1] + 0.05) / (lights[0] + 0.05)
+    light, dark = luminance(one), luminance(other)
+    return (light + 0.05) / (dark + 0.05) if light > dark else (dark + 0.05) / (light + 0.05)
 
 
 def readable_hint(theme: Theme) -> str:
@@ -283,13 +284,21 @@ def _channels(colour: str) -> tuple[int, int, int]:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
+@lru_cache(1024)
 def luminance(colour: str) -> float:
     """Return the relative luminance of a colour, 0 to 1 (WCAG 2.2)."""
-    parts = [value / 255 for value in _channels(colour)]
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return luminance_of(*_channels(colour))
+
+
+def luminance_of(red: int, green: int, blue: int) -> float:
+    """Return the relative luminance of a colour by its channels, 0 to 255."""
+    return 0.2126 * _linear(red) + 0.7152 * _linear(green) + 0.0722 * _linear(blue)
+
+
+@lru_cache(256)
+def _linear(channel: int) -> float:
+    part = channel / 255
+    return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
 
 
 def _words(data: Mapping[str, object], key: str, default: str) -> str:
