@@ -30,7 +30,7 @@ from jpterm_like.config import CannotKeep, Paths, keep_setting
 from jpterm_like.errors import JptermError
 from jpterm_like.last_time import LastTime
 from jpterm_like.tui.clipboard import Clipboard
-from jpterm_like.tui.editor import Editor
+from jpterm_like.tui.editor import Editor, text_commands
 from jpterm_like.tui.garbage import GarbagePasses
 from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.people_commands import LINES_KEPT
@@ -78,7 +78,7 @@ TITLE_LENGTH_MAX: Final = 80
 FIRST_HINT: Final = {"help": "all keys", "palette": "all commands", "save": "save", "quit": "quit"}
 
 
-class EditorApp(RememberingApp, inherit_bindings=False):
+class EditorApp(RememberingApp):
     """A terminal application that edits some texts."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -260,6 +260,9 @@ class EditorApp(RememberingApp, inherit_bindings=False):
             except JptermError as error:
                 self.exit(1, return_code=1, message=clean(str(error), 500))
                 return
+        from jpterm_like.tui.commands import mouse  # noqa: F401 - loaded before the first click needs it
+
+        text_commands()  # and these before the first key
         self._read_themes()
         self.show_problems()
         if self._left_out:

@@ -18,10 +18,9 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, cached_property, partial
 from math import inf
 from time import monotonic, time
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.segment import Segment
@@ -46,36 +45,19 @@ from jpterm_like.client.events import (
 )
 from jpterm_like.last_time import KeptView
 from jpterm_like.tui.clipboard import Clipboard
-from jpterm_like.tui.commands import (
-    basic,
-    filter_lines,
-    folding,
-    lines,
-    links,
-    macro_commands,
-    multiple_carets,
-    navigation,
-    pairs,
-    prose,
-)
 from jpterm_like.tui.commands.changes import Changes
 from jpterm_like.tui.commands.collaborators import Awareness
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.commands.find import Search
 from jpterm_like.tui.commands.highlighting import Highlighting
 from jpterm_like.tui.commands.macro import Macro
-from jpterm_like.tui.commands.mouse import Mouse
-from jpterm_like.tui.commands.navigation import bookmarked_rows
 from jpterm_like.tui.commands.offers import Offers
-from jpterm_like.tui.commands.prose import READABLE_WIDTH
 from jpterm_like.tui.commands.review import Reviewing
-from jpterm_like.tui.kept_view import restore_view
 from jpterm_like.tui.keymap import BY_ID, Keymap, key_label
 from jpterm_like.tui.ports import EditorSession, EditorSettings
 from jpterm_like.tui.render.diff import Change, Row, Scroll, find_scroll
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.render.people import Collaborators
-from jpterm_like.tui.render.popup import Room, popup_notes
 from jpterm_like.tui.render.row import Note
 from jpterm_like.tui.render.rows import DisplayOptions, RowRenderer
 from jpterm_like.tui.render.screen import (
@@ -95,7 +77,6 @@ from jpterm_like.tui.text.closing_marks import ClosingMarks
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.line_index import Lines
-from jpterm_like.tui.text.merge_splices import merge_splices
 from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.text.viewport import View
 from jpterm_like.tui.typeahead import typed
@@ -104,6 +85,7 @@ from jpterm_like.tui.widgets.status_bar import Here, Info, StatusBar, prompt_sho
 
 if TYPE_CHECKING:
     from jpterm_like.tui.commands.blame import Blame
+    from jpterm_like.tui.commands.mouse import Mouse
     from jpterm_like.tui.commands.spelling import Spelling
     from jpterm_like.tui.commands.vi import Vi
     from jpterm_like.tui.spelling.checker import SpellChecker
@@ -131,11 +113,6 @@ WAITING_KEYS_MAX: Final = 1_000
 
 NUMBERS_WIDTH_MIN: Final = 24
 """The narrowest editor with line numbers."""
-
-
-def functions_of(module: ModuleType | type) -> Mapping[str, Callable[[Any], object]]:
-    """The functions `do_<id>` of a module or class, by the id of their command."""
-    return {name.removeprefix("do_"): does for name, does in vars(module).items() if name.startswith("do_")}
 
 
 class Editor(Editing, Rows, can_focus=True):
@@ -212,7 +189,6 @@ class Editor(Editing, Rows, can_focus=True):
         self.offers = Offers(self, vocabulary, lambda: self.vi, lambda: self.is_typing and self.has_focus)
         self.awareness = Awareness(self, self.messages, announces=settings.announce)
         self.reviewing = Reviewing(self, self, self.messages, lambda: self.palette)
-        self.mouse = Mouse(self, self)
         self.vi = self._new_vi() if keymap.preset == "vi" else None
         self.lands_at_start = self.vi is not None
         self.settings = settings
@@ -355,6 +331,8 @@ class Editor(Editing, Rows, can_focus=True):
         self._reveal_first = True
 
     def _restore(self, kept: KeptView) -> None:
+        from jpterm_like.tui.kept_view import restore_view
+
         restore_view(self, kept)
         if self.vi is not None:
             self.vi.settle()  # it may have been inserting behind the end of a line
@@ -536,6 +514,8 @@ class Editor(Editing, Rows, can_focus=True):
     def _on_session(self, event: Event) -> None:
         match event:
             case Changed(patch, mine):
+                from jpterm_like.tui.text.merge_splices import merge_splices
+
                 merged = merge_splices(patch, self.session.buffer)
                 changes = self.text_layout.follow(merged)
                 if self._was_ready:  # before that the text arrives, and nothing in it is a change
@@ -632,7 +612,11 @@ class Editor(Editing, Rows, can_focus=True):
     def _text_width(self, width: int, gutter: int) -> int:
         """The cells of a row that are for text."""
         room = max(1, width - gutter - 1)
-        return min(room, READABLE_WIDTH) if self.readable and self._wraps else room
+        if not (self.readable and self._wraps):
+            return room
+        from jpterm_like.tui.commands.prose import READABLE_WIDTH
+
+        return min(room, READABLE_WIDTH)
 
     def _aside(self, width: int, gutter: int) -> int:
         """The cells before the line numbers, so that narrow rows are in the middle."""
@@ -678,7 +662,7 @@ class Editor(Editing, Rows, can_focus=True):
             self._fit()
         focused = self.has_focus and self.speaks
         self.renderer.paints_caret = focused and not self._painter.has_cursor
-        self.renderer.bookmarked = frozenset(bookmarked_rows(self)) if self.bookmarks else frozenset()
+        self.renderer.bookmarked = self._bookmarked_rows() if self.bookmarks else frozenset()
         rows = self.view.rows()
         self.renderer.signs = self.changes.signs(rows[0][0], rows[-1][0])
         if self.reviewing.review is not None or self.renderer.contested:
@@ -727,6 +711,11 @@ class Editor(Editing, Rows, can_focus=True):
         self._painter.paint({self: changes, self.status: bar}, cursor, now, scrolls)
         self._set_tick(clock)
 
+    def _bookmarked_rows(self) -> frozenset[int]:
+        from jpterm_like.tui.commands.navigation import bookmarked_rows
+
+        return frozenset(bookmarked_rows(self))
+
     def _popup_notes(self) -> list[tuple[int, Note]]:
         """The list of words, beside the line of the caret, which is closed if that is not on the screen; in an empty text, its first keys."""
         popup = self.offers.popup
@@ -736,6 +725,8 @@ class Editor(Editing, Rows, can_focus=True):
         if place is None:
             self.offers.close()
             return []
+        from jpterm_like.tui.render.popup import Room, popup_notes
+
         row = self.text_layout.lines.row(self.cursor.caret)
         ys = [y for y, (each, _) in enumerate(self.view.rows()) if each == row]
         x = max(0, place[0] - width_of(self.offers.prefix))
@@ -924,7 +915,9 @@ class Editor(Editing, Rows, can_focus=True):
             event.stop()
             event.prevent_default()
             self.macro.note_text(text)
-            pairs.type_text(self, text)
+            from jpterm_like.tui.commands.pairs import type_text
+
+            type_text(self, text)
             self.offers.typed()
 
     # Commands
@@ -933,7 +926,7 @@ class Editor(Editing, Rows, can_focus=True):
         """Run a command of the table in `keymap`, here or in the app."""
         if refusal := self.macro.note_command(command):
             self.say(refusal)
-        found = TEXT_COMMANDS.get(command)
+        found = text_commands().get(command)
         if found is None:
             self.end_typing()
             getattr(self.app, f"do_{command}")()
@@ -997,7 +990,15 @@ class Editor(Editing, Rows, can_focus=True):
         elif self.drop_carets():
             self.update()
         else:
-            basic.deselect(self)
+            from jpterm_like.tui.commands.basic import deselect
+
+            deselect(self)
+
+    @cached_property
+    def mouse(self) -> Mouse:
+        from jpterm_like.tui.commands.mouse import Mouse
+
+        return Mouse(self, self)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         self.offers.close()
@@ -1047,6 +1048,8 @@ class Editor(Editing, Rows, can_focus=True):
         self.view.set_wraps(self._wraps)
         self._fit()
         self.view.reveal(self.cursor.caret)
+        from jpterm_like.tui.commands.prose import READABLE_WIDTH
+
         words = (
             f"Rows are at most {READABLE_WIDTH} cells wide, in the middle of the screen."
             if self.readable
@@ -1086,35 +1089,13 @@ class Editor(Editing, Rows, can_focus=True):
         self.update()
 
 
-COMMAND_OWNERS: Final[tuple[tuple[ModuleType | type, str], ...]] = (
-    *(
-        (module, "")
-        for module in (
-            basic,
-            lines,
-            filter_lines,
-            links,
-            macro_commands,
-            multiple_carets,
-            navigation,
-            folding,
-            prose,
-        )
-    ),
-    (Editor, ""),
-    (Search, "search"),
-    (Highlighting, "highlighting"),
-    (Awareness, "awareness"),
-    (Offers, "offers"),
-    (Changes, "changes"),
-    (Reviewing, "reviewing"),
-)
-"""Where the functions of commands are, and the attribute of the editor that they are given ("": the editor itself)."""
+@cache
+def text_commands() -> Mapping[str, tuple[Callable[[Any], object], str]]:
+    """The function of each command that needs a text, and the attribute of the editor that it is given ("": the editor)."""
+    from jpterm_like.tui.text_commands import COMMAND_OWNERS, functions_of  # loaded behind the first screen
 
-TEXT_COMMANDS: Final = {
-    id: (does, owner) for place, owner in COMMAND_OWNERS for id, does in functions_of(place).items()
-}
-"""The function of each command that needs a text, and the attribute that it is given."""
+    owners = (*COMMAND_OWNERS, (Editor, ""))
+    return {id: (does, owner) for place, owner in owners for id, does in functions_of(place).items()}
 
 
 def _fail(problem: Exception) -> None:

@@ -22,12 +22,12 @@ from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.spelling_commands import SpellingCommands
 from jpterm_like.tui.text.cells import clean, cut_start
-from jpterm_like.tui.widgets.start_screen import Start, reopen_title
 from jpterm_like.tui.workspace import NAME_LENGTH_MAX
 
 if TYPE_CHECKING:
     from jpterm_like.tui.widgets.dialogs import Choice
     from jpterm_like.tui.widgets.file_tree import FileTree
+    from jpterm_like.tui.widgets.start_screen import Start
 
 NO_OTHER_FILES: Final = "Other files cannot be opened here."
 
@@ -47,7 +47,7 @@ TREE_WIDTH_AT_START: Final = 100
 """The narrowest screen on which the setting `file_tree` shows the tree at the start."""
 
 
-class FileCommands(FormCommands, SpellingCommands, inherit_bindings=False):
+class FileCommands(FormCommands, SpellingCommands, is_whole=False):
     """The commands of the app on files."""
 
     _near_at_start = ""
@@ -90,6 +90,8 @@ class FileCommands(FormCommands, SpellingCommands, inherit_bindings=False):
         tabs = self.last_time.tabs() if folder_first and self.last_time is not None else None
         if tabs is not None:
             names = clean(", ".join(tabs.names), 80)
+            from jpterm_like.tui.widgets.start_screen import reopen_title
+
             opened.append(Choice("reopen", reopen_title(len(tabs.names)), names))
         picker = Picker("Open …", [*opened, *([] if folder_first else recent)], files=True, complete=False)
         self.push_screen(picker, self._on_chosen)
@@ -196,8 +198,7 @@ class FileCommands(FormCommands, SpellingCommands, inherit_bindings=False):
         self.update_tabs()
         self.refresh_files()
 
-    @on(Start.Opened)
-    def _on_start_opened(self, event: Start.Opened) -> None:
+    def on_start_opened(self, event: Start.Opened) -> None:
         self._open(event.address)
 
     @on(Editor.OpenRequested)

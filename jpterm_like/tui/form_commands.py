@@ -24,7 +24,7 @@ _SYSTEMS: Final = {
 }
 
 
-class FormCommands(Workspace, inherit_bindings=False):
+class FormCommands(Workspace, is_whole=False):
     """The commands of the app on the form of a file."""
 
     def do_file_form(self) -> None:

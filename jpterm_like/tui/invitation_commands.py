@@ -26,7 +26,7 @@ class _Wish(NamedTuple):
     at: str | None = None
 
 
-class InvitationCommands(FileCommands, inherit_bindings=False):
+class InvitationCommands(FileCommands, is_whole=False):
     """The command *Invite somebody*."""
 
     inviter: Inviter | None

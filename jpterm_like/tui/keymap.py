@@ -10,8 +10,6 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple, Protocol
 
-from jpterm_like.tui.key_presets import PRESETS
-
 Carets = Literal["each", "line", "line_downwards", "once", "drop"]
 """The ways in which a command treats several carets.
 
@@ -263,8 +261,11 @@ class Keymap:
         self.problems: list[str] = []
         """A sentence for each binding that cannot be used."""
         self._keys = {command.id: command.keys for command in COMMANDS}
-        for id, preset_keys in PRESETS[preset].items():
-            self._give(id, preset_keys)
+        if preset != "default":
+            from jpterm_like.tui.key_presets import PRESETS
+
+            for id, preset_keys in PRESETS[preset].items():
+                self._give(id, preset_keys)
         for binding in bindings:
             if binding.command not in BY_ID:
                 self.problems.append(

@@ -5,13 +5,12 @@ from __future__ import annotations
 from textual import on
 
 from jpterm_like.errors import JptermError
-from jpterm_like.tui.commands.navigation import go_to_heading
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.people_commands import PeopleCommands
 from jpterm_like.tui.text.cells import clean
 
 
-class LinkCommands(PeopleCommands, inherit_bindings=False):
+class LinkCommands(PeopleCommands, is_whole=False):
     """The part of the app that follows links."""
 
     @on(Editor.LinkFollowed)
@@ -19,6 +18,7 @@ class LinkCommands(PeopleCommands, inherit_bindings=False):
         self.run_worker(self._show_errors(self._follow(event.editor, event.target)), exit_on_error=False)
 
     async def _follow(self, editor: Editor, target: str) -> None:
+        from jpterm_like.tui.commands.navigation import go_to_heading
         from jpterm_like.tui.text.links import file_link, is_web
 
         shown = clean(target, 60)

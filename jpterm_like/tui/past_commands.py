@@ -6,7 +6,7 @@ from jpterm_like.tui.project_commands import ProjectCommands
 from jpterm_like.tui.text.cells import clean
 
 
-class PastCommands(ProjectCommands, inherit_bindings=False):
+class PastCommands(ProjectCommands, is_whole=False):
     """The commands of the app on the past."""
 
     def do_look_back(self) -> None:

@@ -35,7 +35,7 @@ SEEK_S: Final = 0.5
 """How often, and how far apart, a person who left a file is looked for: the other file may be opening."""
 
 
-class PeopleCommands(InvitationCommands, inherit_bindings=False):
+class PeopleCommands(InvitationCommands, is_whole=False):
     """The commands of the app on people."""
 
     _lines_said: deque[str]

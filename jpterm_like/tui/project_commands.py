@@ -33,7 +33,7 @@ LINE_LENGTH_MAX: Final = 10_000
 """Longer lines are not searched again for that."""
 
 
-class ProjectCommands(LinkCommands, inherit_bindings=False):
+class ProjectCommands(LinkCommands, is_whole=False):
     """The commands of the app on all files."""
 
     searches: SearchHistory

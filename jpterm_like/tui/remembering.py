@@ -8,7 +8,6 @@ from typing import Final
 
 from jpterm_like.last_time import KeptTabs
 from jpterm_like.tui.editor import Editor
-from jpterm_like.tui.kept_view import kept_view
 from jpterm_like.tui.past_commands import PastCommands
 
 REMEMBER_S: Final = 3.0
@@ -18,7 +17,7 @@ WRITE_S_MAX: Final = 2.0
 """How long quitting waits for that: the disk may be slow, and another editor may be writing."""
 
 
-class RememberingApp(PastCommands, inherit_bindings=False):
+class RememberingApp(PastCommands, is_whole=False):
     """The part of the app that remembers how it looked."""
 
     _had_several = False
@@ -51,6 +50,8 @@ class RememberingApp(PastCommands, inherit_bindings=False):
         seen = tab
         if self._current is not None and self._current.session is tab.session:
             seen = self._current
+        from jpterm_like.tui.kept_view import kept_view
+
         self.last_time.note_view(tab.session.address, kept_view(seen) if len(tab.session.buffer) else None)
 
     def _kept_tabs(self) -> KeptTabs | None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jpterm_like.tui.commands.spelling import Spelling
 
 
-class SpellingCommands(Workspace, inherit_bindings=False):
+class SpellingCommands(Workspace, is_whole=False):
     """Switches spelling on and off for all open texts."""
 
     def do_toggle_spelling(self) -> None:

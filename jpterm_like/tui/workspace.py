@@ -34,13 +34,13 @@ from jpterm_like.tui.search_history import SearchHistory
 from jpterm_like.tui.telling_titles import telling_titles
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.line_index import Lines
-from jpterm_like.tui.widgets.start_screen import Start
 from jpterm_like.tui.widgets.status_bar import StatusBar
 from jpterm_like.tui.widgets.tabs import Divider, NameRow, Tab, TabBar
 
 if TYPE_CHECKING:
     from jpterm_like.tui.spelling.checker import SpellChecker
     from jpterm_like.tui.vocabulary import Vocabulary
+    from jpterm_like.tui.widgets.start_screen import Start
 
 CLOSE_S_MAX: Final = 5.0
 """How long closing waits for a server that does not answer. What it lacks is in the journal."""
@@ -89,7 +89,8 @@ class Workspace(App[int], inherit_bindings=False):
     """Both halves of a split."""
     first_half: Pane
     """Holds the editors of the tabs, or the start screen."""
-    _second_half: Pane
+    _second_half: Pane | None = None
+    """Holds the second view; made for the first split, since each widget makes the start longer."""
     _beside = False
     """Whether the halves of a split should stand side by side."""
     _current: Editor | None = None
@@ -104,6 +105,12 @@ class Workspace(App[int], inherit_bindings=False):
     """Addresses of texts that were closed with unsaved or discarded work, and not opened again."""
     _named: list[EditorSession]
     """The texts named on the command line."""
+
+    def __init_subclass__(cls, *, is_whole: bool = True) -> None:
+        """`is_whole=False`: a class that only adds methods, of which no app is made. Textual looks at all names of an app and its bases
+        when a class is made, which costs a fifth of a millisecond of the start for each of them."""
+        if is_whole:
+            super().__init_subclass__(inherit_bindings=False)
 
     @property
     def editor(self) -> Editor:
@@ -212,24 +219,21 @@ class Workspace(App[int], inherit_bindings=False):
                 editor.start_with(view)
             self.editors.append(editor)
         self.tab_line.display = len(self.editors) > 1
-        self.divider.display = False
-        first_name, second_name = self.names
-        first_name.display = False
-        self.first_half = Pane(first_name, *self.editors, classes="half")
+        self.first_half = Pane(*self.editors, classes="half")
         if self.editors:
             self._current = self.editors[0]
         else:
             self._start = self._make_start()
             self.status_bar.display = False
-            self.first_half = Pane(first_name, self._start, classes="half")
-        self._second_half = Pane(second_name, classes="half")
-        self._second_half.display = False
-        self.views = Pane(self.first_half, self.divider, self._second_half, id="views")
+            self.first_half = Pane(self._start, classes="half")
+        self.views = Pane(self.first_half, id="views")
         self.body = Pane(self.views, id="body")
 
     def _make_start(self) -> Start:
         recent = self.catalog.recent() if self.catalog is not None else []
         tabs = None if self.last_time is None else self.last_time.tabs()
+        from jpterm_like.tui.widgets.start_screen import Start
+
         return Start(self.keymap, recent, () if tabs is None else tabs.names)
 
     async def start_session(self, session: EditorSession) -> None:
@@ -672,6 +676,11 @@ class Workspace(App[int], inherit_bindings=False):
             self.second = self._make_editor(session)
             self.second.speaks = False
             self.second.start_like(like)
+            if self._second_half is None:
+                self._second_half = Pane(classes="half")
+                self.first_half.mount(self.names[0], before=0)
+                self.views.mount(self.divider, self._second_half)
+                self._second_half.mount(self.names[1])
             self._second_half.display = True
             self._second_half.mount(self.second)
         else:
@@ -681,7 +690,7 @@ class Workspace(App[int], inherit_bindings=False):
     def _unsplit(self) -> None:
         """Remove the split, and keep the text that has the keyboard."""
         second, self.second = self.second, None
-        if second is None:
+        if second is None or self._second_half is None:
             return
         self.divider.display = self._second_half.display = self.names[0].display = False
         if self._current is second:

@@ -21,11 +21,12 @@ from jpterm_like.client.events import Notice, Reset, Status, StatusChanged
 from jpterm_like.errors import JptermError
 from jpterm_like.tui import keymap
 from jpterm_like.tui.app import EditorApp
-from jpterm_like.tui.editor import COMMAND_OWNERS, TEXT_COMMANDS, functions_of
+from jpterm_like.tui.editor import Editor, text_commands
 from jpterm_like.tui.fuzzy import has_all_words
 from jpterm_like.tui.ports import Opening
 from jpterm_like.tui.render.screen import TerminalWriter
 from jpterm_like.tui.render.themes import DEFAULT, folders
+from jpterm_like.tui.text_commands import COMMAND_OWNERS, functions_of
 from jpterm_like.tui.widgets.dialogs import Picker
 from jpterm_like.tui.widgets.help import Help, help_text
 from jpterm_like.tui.workspace import describe_unsaved
@@ -333,14 +334,16 @@ def test_help_and_palette_know_every_command() -> None:
     every = [key for command in keymap.COMMANDS for key in command.keys]
     assert len(every) == len(set(every))
     for command in keymap.COMMANDS:
-        assert (command.id in TEXT_COMMANDS) != hasattr(EditorApp, f"do_{command.id}"), command.id
+        assert (command.id in text_commands()) != hasattr(EditorApp, f"do_{command.id}"), command.id
         assert command.title in text or command.id.startswith("select_"), command.id
     assert has_all_words("file SAVE", "Save and close the file")
 
 
 def test_every_function_of_a_command_has_a_row_and_there_is_one_for_each() -> None:
-    written = [id for place, _ in COMMAND_OWNERS for id in functions_of(place)]
-    assert sorted(written) == sorted(TEXT_COMMANDS), "two functions for one command"
+    written = [
+        id for place in (*(place for place, _ in COMMAND_OWNERS), Editor) for id in functions_of(place)
+    ]
+    assert sorted(written) == sorted(text_commands()), "two functions for one command"
     assert set(written) <= set(keymap.BY_ID)
 
 

@@ -11,7 +11,7 @@ from wcwidth import iter_graphemes, wcswidth
 
 from jpterm_like.tui import keymap
 from jpterm_like.tui.app import EditorApp
-from jpterm_like.tui.editor import TEXT_COMMANDS
+from jpterm_like.tui.editor import text_commands
 from jpterm_like.tui.text.query import Query
 from tests.tui.desk import Desk
 from tests.tui.terminal import Terminal, settle, terminal
@@ -28,7 +28,7 @@ ELSEWHERE = {"language", "outline", "find", "replace", "go_to_line", "filter_lin
              "show_hunk", "revert_hunk", "list_hunks", "open_link", "complete"}  # fmt: skip
 """What opens something else that has the keyboard then, or a list over the text; all that the app does is left out, too."""
 DOES = sorted(
-    command.id for command in keymap.COMMANDS if command.id not in ELSEWHERE and command.id in TEXT_COMMANDS
+    command.id for command in keymap.COMMANDS if command.id not in ELSEWHERE and command.id in text_commands()
 )
 LETTERS = ["a", "b", " ", "中", "é", "e\u0301", "👍", "\t", "\n", "-"]
 

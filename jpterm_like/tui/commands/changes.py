@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from crdt import Version
 from crdt.patch import Splice
@@ -18,9 +18,10 @@ from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.render.signs import Sign
 from jpterm_like.tui.saving import Saving
 from jpterm_like.tui.text.cells import clean
-from jpterm_like.tui.text.line_changes import AT_ONCE_MAX, Hunk, LineChanges, compare, trim
 from jpterm_like.tui.text.line_index import RowChange
-from jpterm_like.tui.text.minimal_edits import replace_lines
+
+if TYPE_CHECKING:
+    from jpterm_like.tui.text.line_changes import Hunk, LineChanges
 
 AT_ONCE_CHARACTERS: Final = 200_000
 """A text of this length is compared as soon as it is edited, which takes two milliseconds; a longer one after a pause."""
@@ -135,6 +136,8 @@ class Changes:
 
     def _compared(self, base: str) -> LineChanges:
         """Compare with a base; a long text, and one of which much has changed, after a pause."""
+        from jpterm_like.tui.text.line_changes import AT_ONCE_MAX, LineChanges, compare, trim
+
         known = LineChanges(base, len(self._editor.text_layout.lines))
         if max(len(base), len(self._editor.session.buffer)) <= AT_ONCE_CHARACTERS:
             (hunk,) = known
@@ -353,6 +356,8 @@ class Changes:
             first -= 1
             line = self._read(first, first + 1)
             now, before = [line, *now], [line, *before]
+        from jpterm_like.tui.text.minimal_edits import replace_lines
+
         return replace_lines(lines.start(first), now, before, ends)
 
     def do_list_hunks(self) -> None:
@@ -400,4 +405,6 @@ def _place(hunk: Hunk) -> str:
 
 
 def _compare(hunk: Hunk, base: str, text: str) -> list[Hunk]:
+    from jpterm_like.tui.text.line_changes import compare, trim
+
     return compare(*trim(hunk, base, text))

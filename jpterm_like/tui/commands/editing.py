@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 
 from crdt.patch import Splice
 from jpterm_like.tui.clipboard import Clipboard
-from jpterm_like.tui.commands.bulk_edit import BulkEdit, LineEdit, LongChange
 from jpterm_like.tui.keymap import Command, Keymap
 from jpterm_like.tui.ports import EditorSession, EditorSettings
 from jpterm_like.tui.text.closing_marks import ClosingMarks
@@ -24,6 +23,7 @@ from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.text.viewport import View
 
 if TYPE_CHECKING:
+    from jpterm_like.tui.commands.bulk_edit import LineEdit, LongChange
     from jpterm_like.tui.commands.macro import Macro
 
 BULK_STEP_S: Final = 0.015
@@ -269,6 +269,8 @@ class Editing:
         done: Callable[[int], None],
     ) -> None:
         """Change rows `first` to `last` (included) as one undo step, in slices of time; `done` gets the number of changes."""
+        from jpterm_like.tui.commands.bulk_edit import BulkEdit
+
         self.change_in_slices(BulkEdit(self.session, self.text_layout, first, last, edits), done)
 
     def change_in_slices(self, change: LongChange, done: Callable[[int], None]) -> None:

@@ -9,21 +9,22 @@ import asyncio
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from time import perf_counter
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from textual.widget import Widget
 
 from crdt import Patch
-from jpterm_like.tui.commands.bulk_edit import LineEdit
 from jpterm_like.tui.commands.editing import Editing
-from jpterm_like.tui.commands.navigation import go_to_line
 from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.search_history import Kind, SearchHistory
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.query import BadPattern, Query, check_template, expand
-from jpterm_like.tui.text.search import COUNT_MAX, Match, Matches
-from jpterm_like.tui.widgets.bar import Bar, Option
+
+if TYPE_CHECKING:
+    from jpterm_like.tui.commands.bulk_edit import LineEdit
+    from jpterm_like.tui.text.search import Match, Matches
+    from jpterm_like.tui.widgets.bar import Bar, Option
 
 STEP_S: Final = 0.004
 """How long a step of searching or counting takes before the keyboard is served again."""
@@ -193,6 +194,8 @@ class Search:
         if not text:
             self.go_back()
             return True
+        from jpterm_like.tui.commands.navigation import go_to_line
+
         return go_to_line(self._editor, text)
 
     # Searching
@@ -227,10 +230,15 @@ class Search:
         """Set up the matches, and return False if the query is no valid pattern."""
         self._error = ""
         try:
-            self.matches = Matches(self._editor.text_layout, self.sought, self._region)
+            self.matches = self._matches_of_query()
         except BadPattern as problem:
             self._error = f"bad pattern: {clean(str(problem), 60)}"
         return self.matches is not None
+
+    def _matches_of_query(self) -> Matches:
+        from jpterm_like.tui.text.search import Matches
+
+        return Matches(self._editor.text_layout, self.sought, self._region)
 
     @property
     def is_seeking(self) -> bool:
@@ -367,6 +375,8 @@ class Search:
         sought, matches = self.sought, self.matches
         words = self._error
         if matches is not None and sought.text:
+            from jpterm_like.tui.text.search import COUNT_MAX
+
             total = (
                 f"{len(matches.starts):,}"
                 if matches.complete
@@ -395,6 +405,8 @@ class Search:
         self.bar.tell(words, self._options(), wrong=bool(self._error) or words in ("none", GAVE_UP))
 
     def _options(self) -> tuple[Option, ...]:
+        from jpterm_like.tui.widgets.bar import Option
+
         return (
             Option("case", "Aa", "toggle_case", self.sought.case),
             Option("word", "W", "toggle_words", self.sought.words),
@@ -472,7 +484,7 @@ class Search:
         self._note("replace", self.replacement)
         self._stop_steps()
         # Start without the matches counted so far: each change would have to move them.
-        matches = self.matches = Matches(self._editor.text_layout, self.sought, self._region)
+        matches = self.matches = self._matches_of_query()
         template, regex = self.replacement, self.sought.regex
 
         def edits(row: int) -> Iterator[LineEdit | None]:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from jpterm_like.tui.commands.editing import Editing
-from jpterm_like.tui.render.popup import Popup
 
 if TYPE_CHECKING:
     from jpterm_like.tui.commands.completion import Completion
+    from jpterm_like.tui.render.popup import Popup
     from jpterm_like.tui.vocabulary import Vocabulary
 
 OFFER_S: Final = 0.08
@@ -51,11 +51,11 @@ class Offers:
     def popup(self) -> Popup | None:
         """The list, if it is open."""
         completion = self._completion
-        return (
-            Popup(completion.words, completion.chosen)
-            if completion is not None and completion.words
-            else None
-        )
+        if completion is None or not completion.words:
+            return None
+        from jpterm_like.tui.render.popup import Popup
+
+        return Popup(completion.words, completion.chosen)
 
     @property
     def prefix(self) -> str:

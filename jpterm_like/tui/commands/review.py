@@ -17,7 +17,6 @@ from textual.widget import Widget
 
 from crdt import TextBuffer
 from jpterm_like.tui.commands.editing import Editing
-from jpterm_like.tui.commands.lists import language_here
 from jpterm_like.tui.keymap import BY_ID
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.text.cursors import TrackedOffset
@@ -118,6 +117,7 @@ class Reviewing:
             return
         from jpterm_like.history.review import Review
         from jpterm_like.history.review_items import items_of
+        from jpterm_like.tui.commands.lists import language_here
 
         prose = language_here(self._editor).prose
         steps = session.steps

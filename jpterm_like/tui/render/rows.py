@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
@@ -25,9 +25,11 @@ from jpterm_like.tui.text.brackets import matching_bracket
 from jpterm_like.tui.text.cells import LENGTH_MAX, Cells, cut, lay_out, width_of
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import TextLayout
-from jpterm_like.tui.text.search import Matches
 from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.text.viewport import View
+
+if TYPE_CHECKING:
+    from jpterm_like.tui.text.search import Matches
 
 CONTESTED: Final = "!"
 """The sign of rows that others and I touched while apart."""

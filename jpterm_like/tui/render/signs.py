@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from jpterm_like.tui.text.line_changes import Kind
+if TYPE_CHECKING:
+    from jpterm_like.tui.text.line_changes import Kind
 
 
 class Sign(NamedTuple):
