@@ -260,6 +260,60 @@ class PeopleCommands(InvitationCommands, is_whole=False):
 
             self.run_worker(seek, group="seek", exclusive=True, exit_on_error=False)  # type: ignore[arg-type]  # Textual types coroutine functions wrongly
 
+    def do_go_to_elsewhere(self) -> None:
+        """Go to somebody in the next file that has people; called by the editor when all here were gone to."""
+        editor = self.editor
+
+        async def go() -> None:
+            people = await self._people_elsewhere(editor)
+            if self._current is not editor:
+                return
+            if people:
+                await self._go_along(people[0], follows=False)
+                if self._current is not editor:
+                    name, path = shown_name(people[0].name), clean(people[0].path, 60)
+                    self.say(f"Here is {name}, in {path}.")
+            else:
+                editor.awareness.go_to_first()
+
+        self.run_worker(go, group="seek", exclusive=True, exit_on_error=False)  # type: ignore[arg-type]
+
+    def do_follow_elsewhere(self) -> None:
+        """Follow somebody in the next file that has people; after the last file nobody, where following began."""
+        editor = self.editor
+
+        async def follow() -> None:
+            awareness, start = editor.awareness, editor.awareness.round_from
+            was_following = awareness.is_following
+            people = await self._people_elsewhere(editor)
+            if self._current is not editor or awareness.is_following != was_following:
+                return  # I went on myself
+            # The round goes from the file where it began to the last one before that.
+            here = _in_round(editor.session.address, start)
+            people = [one for one in people if here < _in_round(one.address, start)]
+            awareness.stop_following()
+            if people:
+                await self._go_along(people[0], follows=True)
+                return
+            if not was_following:
+                self.say("Nobody else is here.")
+            elif start and start != editor.session.address:
+                await self.open_address(start)
+                self.say("You follow nobody now.")
+            editor.update()
+
+        self.run_worker(follow, group="seek", exclusive=True, exit_on_error=False)  # type: ignore[arg-type]
+
+    async def _people_elsewhere(self, editor: Editor) -> list[Whereabout]:
+        """Those who have a caret in another file than this editor's: by file, from this one on, and by name."""
+        here = editor.session.address
+        try:
+            everyone = await self._everyone()
+        except JptermError:  # the server cannot be asked: only those of this file are known
+            return []
+        there = [one for one in everyone if one.is_active and not one.is_me and one.address != here]
+        return sorted(there, key=lambda one: (_in_round(one.address, here), one.name, one.site))
+
     async def _seek(self, editor: Editor, sought: Sought) -> None:
         try:
             await self._look_for(editor, sought)
@@ -306,6 +360,7 @@ class PeopleCommands(InvitationCommands, is_whole=False):
     async def _go_along(self, one: Whereabout, follows: bool) -> None:
         """Show the file in which somebody is, and go to them or follow them there."""
         name, namesakes = shown_name(one.name), self.editor.awareness.namesakes
+        start = self.editor.awareness.round_from or self.session.address
         if one.address != self.session.address:
             if self.catalog is None and one.address not in {session.address for session in self._sessions()}:
                 self.say(f"{name} is in {clean(one.path, 60)}; other files cannot be opened here.")
@@ -315,6 +370,7 @@ class PeopleCommands(InvitationCommands, is_whole=False):
                 return  # why is on the screen
         awareness = self.editor.awareness
         if follows:
+            awareness.round_from = start
             awareness.follow_opening(one.site, name, one.person, namesakes)
             return
         found = [
@@ -357,3 +413,8 @@ class PeopleCommands(InvitationCommands, is_whole=False):
         self._lines_said.append(line)
         if self._current is not None:
             self._current.notify_of(line)
+
+
+def _in_round(address: str, start: str) -> tuple[bool, str]:
+    """Sorts addresses by name in a round that begins at one of them."""
+    return address < start, address

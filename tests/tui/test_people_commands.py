@@ -143,6 +143,69 @@ async def test_the_follow_key_goes_along_when_the_only_other_is_in_another_file(
         assert app.session.address == "b.md" and "following bob" in bottom(app)
 
 
+def in_three_files(case: Case) -> None:
+    """Bob and eve are in a.md, dan in b.md and flo in c.md."""
+    tell_all(
+        case,
+        at("bob", "a.md", 20, 9),
+        at("eve", "a.md", 30, 7),
+        at("dan", "b.md", 100, 5),
+        at("flo", "c.md", 50, 4),
+        at("ann", "a.md", 1, 1, is_me=True),
+    )
+    for name, person, site, offset in (
+        ("a.md", "bob", 9, 100),
+        ("a.md", "eve", 7, 200),
+        ("b.md", "dan", 5, 1000),
+        ("c.md", "flo", 4, 400),
+    ):
+        desk = case.desks[name]
+        desk.meet_person(Person(site, person, desk.buffer.anchor(offset), None))
+
+
+async def test_the_follow_key_goes_round_the_people_of_all_files_and_back() -> None:
+    """It ended with the last person of this file, although the list of people follows those of other files, too."""
+    case = Case(a_md=LINES, b_md=LINES, c_md=LINES)
+    async with workspace(case, "b.md") as (app, pilot, _):
+        in_three_files(case)
+        seen = []
+        for _turn in range(5):
+            await pilot.press("f7")
+            await done(app, pilot)
+            seen.append((app.session.address, app.editor.awareness.followed_name))
+        assert seen == [("b.md", "dan"), ("c.md", "flo"), ("a.md", "bob"), ("a.md", "eve"), ("b.md", "")]
+        await pilot.press("f7")
+        await done(app, pilot)
+        assert app.editor.awareness.followed_name == "dan", "and from the beginning again"
+
+
+async def test_the_person_key_goes_to_the_people_of_all_files() -> None:
+    case = Case(a_md=LINES, b_md=LINES, c_md=LINES)
+    async with workspace(case, "a.md") as (app, pilot, _):
+        in_three_files(case)
+        seen = []
+        for _turn in range(5):
+            await pilot.press("f6")
+            await done(app, pilot)
+            seen.append((app.session.address, app.editor.cursor.caret))
+        assert seen == [("a.md", 100), ("a.md", 200), ("b.md", 1000), ("c.md", 400), ("a.md", 100)]
+
+
+async def test_people_of_other_files_are_found_where_nobody_is_in_this_one() -> None:
+    case = Case(a_md=LINES, b_md=LINES)
+    async with workspace(case, "a.md") as (app, pilot, _):
+        for key in ("f6", "f7"):
+            await pilot.press(key)
+            await done(app, pilot)
+            assert "Nobody else is here." in app.editor.messages.text
+            await pilot.press("escape")
+        tell_all(case, at("bob", "b.md", 100, 9))
+        bob_in(case.desks["b.md"], 1000)
+        await pilot.press("f7")
+        await done(app, pilot)
+        assert app.session.address == "b.md" and "following bob" in bottom(app)
+
+
 async def test_others_see_that_i_look_at_another_tab() -> None:
     case = Case(a_md=LINES, b_md=LINES)
     eve = Desk(LINES, "eve", 7)

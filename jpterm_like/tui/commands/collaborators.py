@@ -51,6 +51,8 @@ class Awareness:
         """The person whom `seek_person` looks for in other files."""
         self.is_seeking = False
         """Whether that has not ended; it is not begun again at each move of somebody else."""
+        self.round_from = ""
+        """The address of the text in which following began by its key: the round of all people ends there."""
         self._place: int | None = None
         """Where that person was seen last: an offset that is up to date, since each change scrolls there again."""
         self._visited: int | None = None
@@ -68,7 +70,7 @@ class Awareness:
     # Going to people
 
     def do_go_to_person(self) -> None:
-        """Go to the person who asked me to look; otherwise to the next person, in the order of the names."""
+        """Go to the person who asked me to look; otherwise to the next person: here in the order of the names, then in other files."""
         others = self._with_caret()
         if not others:
             self._seek_first("go_to")
@@ -77,7 +79,21 @@ class Awareness:
         self.caller = None
         if asked is not None:
             self._messages.dismiss()
-        other = asked or _after(others, self._visited) or others[0]
+        visited = next((other for other in others if other.site == self._visited), None)
+        other = asked or (others[0] if visited is None else _after(others, visited.site))
+        if other is None:
+            self._editor.run("go_to_elsewhere")
+        else:
+            self._go_to_one_of(others, other)
+
+    def go_to_first(self) -> None:
+        """Go to the first person here: nobody is in another file."""
+        if others := self._with_caret():
+            self._go_to_one_of(others, others[0])
+        else:
+            self._editor.say("Nobody else is here.")
+
+    def _go_to_one_of(self, others: list[Other], other: Other) -> None:
         self.go_to(other)
         if len(others) > 1:
             key = self._editor.keymap.key_label("go_to_person")
@@ -110,16 +126,18 @@ class Awareness:
     # Following
 
     def do_follow_person(self) -> None:
-        """Follow the first person; while following, the next one, and after the last nobody."""
+        """Follow the first person; while following, the next one, here or in another file, and after the last nobody."""
         others = self._with_caret()
         if self.is_following:
             next_one = _after(others, self.following)
-            self.stop_following()
             if next_one is None:
-                self._editor.update()
-                return
-            self.follow(next_one)
-        elif others:
+                self._editor.run("follow_elsewhere")
+            else:
+                self.stop_following()
+                self.follow(next_one)
+            return
+        self.round_from = self._editor.session.address
+        if others:
             self.follow(others[0])
         else:
             self._seek_first("follow")
@@ -127,7 +145,7 @@ class Awareness:
     def _seek_first(self, wish: Literal["go_to", "follow"]) -> None:
         """Nobody has a caret here: look for the first person in the other files."""
         if not self.collaborators.others:
-            self._editor.say("Nobody else is here.")
+            self._editor.run("follow_elsewhere" if wish == "follow" else "go_to_elsewhere")
         else:
             first = self.collaborators.others[0]
             self._seek(Sought(first.site, first.name, wish))
