@@ -91,6 +91,28 @@ def is_hub_file(address: Address) -> bool:
     return not address.text.startswith("ws")
 
 
+def explain_refusal(address: Address, code: str, sentence: str) -> str:
+    """The sentence with which a server refuses an address, as it is said here: it says "here" of its own machine."""
+    match address:
+        case LocalFileAddress() if code == "missing":
+            where = f"{address.title} in {with_tilde(address.file.parent)}"
+        case SshAddress() if code == "missing":
+            where = f"{address.title} in {address.folder} on {address.host}"
+        case ServerAddress() if code == "missing":
+            where = f"{address.path} at {address.origin}"
+        case SshAddress():
+            return f"{escape_for_terminal(address.host)}: {sentence}"
+        case _:
+            return sentence
+    return f"There is no file {escape_for_terminal(where)}."
+
+
+def with_tilde(path: Path) -> str:
+    """Write a path as people do, with ~ for the home folder."""
+    home = Path.home()
+    return str(Path("~") / path.relative_to(home)) if path == home or home in path.parents else str(path)
+
+
 class ServerAddress(NamedTuple):
     """A pad at a server on TCP."""
 

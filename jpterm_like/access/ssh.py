@@ -95,6 +95,12 @@ class SshAddress:
         return self._written.rpartition("/")[2] or self._written
 
     @property
+    def folder(self) -> str:
+        """The folder of the file, as it was written; names are relative to the home folder there."""
+        folder = posixpath.dirname(self._written)
+        return folder if folder.startswith(("/", "~")) else posixpath.join("~", folder).rstrip("/")
+
+    @property
     def key(self) -> str:
         return self.text
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
-from jpterm_like.access.addresses import expand_home, parse_address, parse_server_address
+from jpterm_like.access.addresses import expand_home, parse_address, parse_server_address, with_tilde
 from jpterm_like.access.discovery import resolve_address
 from jpterm_like.access.ssh import SshAddress
 from jpterm_like.client.events import SearchPlace
@@ -83,7 +83,7 @@ class FileCatalog:
 
         folder = _folder_around(near)
         found = await asyncio.to_thread(files_in, folder, self._own_rules)
-        return _with_tilde(folder), [(name, str(folder / name)) for name in found]
+        return with_tilde(folder), [(name, str(folder / name)) for name in found]
 
     async def search_place(self, near: str) -> SearchPlace:
         """Return where all files around `near` are searched: in the folder or server whose files `names` lists.
@@ -97,7 +97,7 @@ class FileCatalog:
             title, names = await self.names(near)
             return SearchPlace(title, pads=names)
         folder = _folder_around(near)
-        return SearchPlace(_with_tilde(folder), str(folder), str(self._own_rules))
+        return SearchPlace(with_tilde(folder), str(folder), str(self._own_rules))
 
     def pad_texts(self, near: str, names: Collection[str]) -> AsyncGenerator[tuple[str, str | None], None]:
         """Read the present texts of pads on the server that `near` is on, without opening them; see `client.pad_texts`."""
@@ -152,7 +152,7 @@ class FileCatalog:
     def folder(self, near: str) -> str:
         """Return the folder or server to which `address` puts a name, for people."""
         if "://" not in near:
-            return _with_tilde(_folder_around(near))
+            return with_tilde(_folder_around(near))
         address = parse_address(near)
         if isinstance(address, SshAddress):
             return address.sibling("").text
@@ -191,7 +191,7 @@ class FileCatalog:
     def recent(self) -> list[tuple[str, str]]:
         """Return names and addresses of recent files, newest first, without files that no longer exist."""
         return [
-            (_with_tilde(Path(address)) if "://" not in address else address, address)
+            (with_tilde(Path(address)) if "://" not in address else address, address)
             for address in self._read()[0]
             if "://" in address or os.path.exists(address)
         ]
@@ -253,9 +253,3 @@ def _folder_around(near: str) -> Path:
     here = Path(os.path.realpath(os.getcwd()))
     path = Path(near) if near else here
     return here if path == here or here in path.parents else path.parent
-
-
-def _with_tilde(path: Path) -> str:
-    """Write a path as people do, with ~ for the home folder."""
-    home = Path.home()
-    return str(Path("~") / path.relative_to(home)) if home in path.parents else str(path)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from crdt import Patch, TextBuffer, Version
 from jpterm_like import clock
-from jpterm_like.access.addresses import follow_rename
+from jpterm_like.access.addresses import explain_refusal, follow_rename
 from jpterm_like.client.connection import RETRY_MOST_S
 from jpterm_like.client.events import Notice, PeopleChanged, Reset, Status, StatusChanged
 from jpterm_like.client.journal import held_of, unused_slot
@@ -268,6 +268,7 @@ class Joining(SameMoment):
             self._take_fresh_site()
             self._open_channel(self.pad)
         else:
+            sentence = explain_refusal(self._address, code, sentence)
             self._connection.refuse(JptermError(sentence))
             self._connection.end(code, sentence)
 
