@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable
 from typing import Final
 
 from jpterm_like.cli.parser import (
@@ -22,9 +24,7 @@ from jpterm_like.errors import JptermError, escape_for_terminal
 
 
 def _cat(options: Namespace) -> int:
-    from jpterm_like.cli.scripting import read_text
-
-    text = read_text(options.address)
+    text = _text(options.address)
     if sys.stdout.isatty():
         text = re.sub(_UNSAFE, lambda found: escape_for_terminal(found[0]), text)
     sys.stdout.buffer.write(text.encode("utf-8", "replace"))
@@ -32,16 +32,40 @@ def _cat(options: Namespace) -> int:
     return 0
 
 
+def _text(address: str) -> str:
+    """The text of a file, at a server or at a place."""
+    if not os.path.exists(address):
+        from jpterm_like.cli import place_texts
+
+        if place_texts.may_be_in_place(address):
+            return place_texts.read_text(address)
+
+    from jpterm_like.cli.scripting import read_text
+
+    return read_text(address)
+
+
 _UNSAFE: Final = r"[^ -~\n\t\u200c\u200d]"
 """Characters that may control a terminal. Tabs and the joiners of emoji and scripts belong to the text."""
 
 
 def _ls(options: Namespace) -> int:
-    from jpterm_like.cli.scripting import list_names
-
-    for name in list_names(options.address):
+    for name in _names(options.address):
         print(escape_for_terminal(name))
     return 0
+
+
+def _names(address: str) -> Iterable[str]:
+    """The names of the texts at a server or a place."""
+    from jpterm_like.cli.place_commands import is_place
+
+    if is_place(address):
+        from jpterm_like.cli.place_texts import list_texts
+
+        return list_texts(address)
+    from jpterm_like.cli.scripting import list_names
+
+    return list_names(address)
 
 
 def _log_arguments(parser: ArgumentParser) -> None:
@@ -198,18 +222,19 @@ def _argument_or_input(text: str | None) -> str:
 COMMANDS: Final = (
     Command(
         "cat",
-        "FILE|URL",
+        "FILE|URL|PLACE/FILE",
         "print a text as everyone sees it now",
-        "Print a text as everyone sees it now, including unsaved changes.",
+        "Print a text as everyone sees it now, including unsaved changes. Of a text at a place, such as webdavs://HOST/team/notes.md, print what "
+        "has come there.",
         add_address,
         _cat,
     ),
     Command(
         "ls",
-        "URL",
-        "list the files on a server",
-        "List the files on a server.",
-        lambda parser: add_address(parser, "URL"),
+        "URL|PLACE",
+        "list the files on a server, or at a place",
+        "List the files on a server, or the texts at a place.",
+        lambda parser: add_address(parser, "URL|PLACE"),
         _ls,
     ),
     Command(

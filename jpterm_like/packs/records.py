@@ -27,6 +27,7 @@ NAME: Final = 3
 DELETED: Final = 4
 SAVED: Final = 5
 HELLO: Final = 6
+NAMES: Final = 7
 
 NAME_BYTES_MAX: Final = 4096
 """Longest name of a document, person or release in UTF-8."""
@@ -36,6 +37,14 @@ DIGEST_BYTES: Final = 16
 
 COLLECTION_ITSELF: Final = bytes(DOCUMENT_BYTES)
 """The "document" of the records that are about the collection: HELLO."""
+
+COLLECTION_NAMES: Final = b"\xff" * DOCUMENT_BYTES
+"""The "document" of NAMES: the last one of a pack, so that its block and the index are read at once."""
+
+NO_DOCUMENTS: Final = frozenset((COLLECTION_ITSELF, COLLECTION_NAMES))
+
+HINT_BYTES: Final = 2
+"""So many bytes of a document's id are with its name in NAMES: of 10,000 documents, one or two begin with the same ones."""
 
 
 class Birth(NamedTuple):
@@ -86,7 +95,14 @@ class Hello(NamedTuple):
     operations_format: int
 
 
-Content = Birth | Changes | Name | Deleted | Saved | Hello
+class Names(NamedTuple):
+    """The names that records beside it give to documents. A hint: so one document is found by its name without reading all."""
+
+    names: tuple[tuple[bytes, str], ...]
+    """The first bytes of the document's id, `HINT_BYTES` of them, and the name."""
+
+
+Content = Birth | Changes | Name | Deleted | Saved | Hello | Names
 
 FORMAT: Final = 0
 """The one format of each payload so far."""
@@ -126,6 +142,12 @@ def encode(content: Content) -> PackRecord:
             write_number(out, operations_format)
             write_bytes(out, _name_bytes(release))
             return PackRecord(HELLO, FORMAT, bytes(out) + _name_bytes(author))
+        case Names(names):
+            for hint, name in names:
+                assert len(hint) == HINT_BYTES, hint
+                out += hint
+                write_bytes(out, _name_bytes(name))
+            return PackRecord(NAMES, FORMAT, bytes(out))
 
 
 def decode(record: PackRecord) -> Content | None:
@@ -152,6 +174,12 @@ def decode(record: PackRecord) -> Content | None:
         pack_format, operations_format = reader.number(), reader.number()
         release = decode_text(reader.exactly(reader.number(NAME_BYTES_MAX)))
         return Hello(release, _read_name(reader), pack_format, operations_format)
+    if kind == NAMES:
+        names: list[tuple[bytes, str]] = []
+        while not reader.at_end():
+            hint = reader.exactly(HINT_BYTES)
+            names.append((hint, decode_text(reader.exactly(reader.number(NAME_BYTES_MAX)))))
+        return Names(tuple(names))
     return None
 
 

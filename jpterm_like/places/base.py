@@ -33,7 +33,6 @@ from jpterm_like.packs.names import (
     versions,
 )
 from jpterm_like.packs.pack import (
-    TAIL_BYTES,
     Index,
     MalformedPack,
     PackRecord,
@@ -42,6 +41,7 @@ from jpterm_like.packs.pack import (
     open_pack,
     read_index,
     split_records,
+    tail_bytes,
 )
 
 FILE_BYTES_MAX: Final = PACK_BYTES_MAX
@@ -247,7 +247,7 @@ def read_index_at(place: Place, listed: str, size_bytes: int) -> Index:
         PlaceError: see `Place.read`.
         MalformedPack: see `read_index`.
     """
-    tail = place.read(listed, max(0, size_bytes - TAIL_BYTES), size_bytes)
+    tail = place.read(listed, size_bytes - tail_bytes(size_bytes), size_bytes)
     start, tail_start = index_start(tail, size_bytes), size_bytes - len(tail)
     if start < tail_start:
         tail = place.read(listed, start, tail_start) + tail

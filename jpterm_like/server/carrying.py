@@ -533,7 +533,7 @@ class _Carry:
 
     async def _add(self, document: bytes) -> None:
         """Begin a document that came, with a file of its own."""
-        if document == records.COLLECTION_ITSELF:
+        if document in records.NO_DOCUMENTS:
             self._packs.coming.pop(document)
             return
         notes = self._known.of(document)

@@ -15,7 +15,7 @@ from jpterm_like.packs import records
 from jpterm_like.packs.documents import Documents
 from jpterm_like.packs.names import PackName, parse
 from jpterm_like.packs.pack import MalformedPack, Pack, PackRecord
-from jpterm_like.packs.records import Birth, Changes, Deleted, Hello, Name, Saved, document_id
+from jpterm_like.packs.records import Birth, Changes, Deleted, Hello, Name, Names, Saved, document_id
 from jpterm_like.places.mirror import Mirror
 
 PACKED_BYTES: Final = 6 << 20
@@ -49,6 +49,8 @@ class CollectionPacks:
         """The packs that are read in this run."""
         self._gathered: list[tuple[bytes, PackRecord]] = []
         self._gathered_bytes = 0
+        self._named: list[tuple[bytes, str]] = []
+        """The names in the gathered records, for NAMES."""
 
     def begin(self) -> None:
         """Open the mirror, and find out which packs are new. Blocks."""
@@ -136,6 +138,8 @@ class CollectionPacks:
         record = records.encode(content)
         self._gathered.append((document, record))
         self._gathered_bytes += len(record.payload)
+        if isinstance(content, Birth | Name):
+            self._named.append((document[: records.HINT_BYTES], content.name))
 
     async def write(self) -> None:
         """Write the gathered records into new packs. Raises PlaceError."""
@@ -144,6 +148,9 @@ class CollectionPacks:
         if self._gathered and known.hellos.get(lane) != hello:
             self._gathered.append((records.COLLECTION_ITSELF, records.encode(hello)))
             known.hellos[lane] = hello
+        if self._named:
+            names, self._named = Names(tuple(self._named)), []
+            self._gathered.append((records.COLLECTION_NAMES, records.encode(names)))
         gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
         if gathered:
             await asyncio.to_thread(self._mirror.write, lane, gathered)

@@ -1,0 +1,246 @@
+"""Read the texts at a place without a folder of them here: `jpterm-like ls PLACE`, and `cat PLACE/notes.md` by ranges of few packs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import PurePosixPath
+
+from crdt import Contradiction, ForeignOp, TextBuffer, Version
+from jpterm_like.cli.place_commands import REASONS, is_place, open_for_person
+from jpterm_like.errors import JptermError, escape_for_terminal
+from jpterm_like.packs import records
+from jpterm_like.packs.decisions import Standing, standing
+from jpterm_like.packs.documents import DocumentNotes, Extent
+from jpterm_like.packs.names import Listing, PackName
+from jpterm_like.packs.pack import (
+    Index,
+    MalformedPack,
+    NewerPack,
+    PackRecord,
+    index_start,
+    inflate,
+    open_pack,
+    read_index,
+    split_records,
+    tail_bytes,
+)
+from jpterm_like.packs.records import Birth, Changes, Deleted, Name, Names, document_id
+from jpterm_like.places.address import is_address
+from jpterm_like.places.base import Damaged, Gone, Moved, Place, in_sentence, list_all_files, nobody_counts
+
+
+def may_be_in_place(written: str) -> bool:
+    """Whether this can be a text at a place: below the address of one, or of no file in a folder that is one."""
+    return is_address(written) or any(map(is_place, _above(written)))
+
+
+def list_texts(written: str, moved: Moved = nobody_counts) -> list[str]:
+    """List the names of the texts at a place, sorted. Reads all of its packs.
+
+    Raises:
+        JptermError: it cannot be read, or is no place.
+    """
+    place = open_for_person(written, moved)
+    texts = _Texts(place, _ready(place))
+    texts.read_all()
+    return sorted(notes.wanted_name for notes in texts.of_everything() if notes.wanted_name)
+
+
+def read_text(written: str) -> str:
+    """Return a text at a place, as all that lies there makes it.
+
+    Raises:
+        JptermError: there is no such text, or it cannot be read.
+    """
+    problem: JptermError | None = None
+    for above in _above(written):
+        if not is_address(written) and not is_place(above):
+            continue
+        place = open_for_person(above)
+        try:
+            listing = _ready(place)
+        except JptermError as error:
+            problem = problem or error
+            continue
+        return _Texts(place, listing).text(written[len(above) :].strip("/"))
+    raise problem or JptermError(f"{escape_for_terminal(written)} is no text at a place.")
+
+
+def _above(written: str) -> Iterator[str]:
+    """The folders above a text, from the innermost on: a text may lie in folders of its own."""
+    scheme, separator, rest = written.rpartition("://")
+    start = scheme + separator
+    for parent in PurePosixPath(rest).parents:
+        if str(parent) in ("", ".", "/") and start:
+            return
+        yield f"{start}{parent}"
+
+
+def _ready(place: Place) -> Listing:
+    """List a place. Raises JptermError if it is not as it should be."""
+    listing = list_all_files(place)
+    there = standing(listing, None, was_ready=False)
+    if there is not Standing.READY:
+        raise JptermError(f"{in_sentence(place)} {REASONS[there]}.")
+    return listing
+
+
+class _Texts:
+    """What is read of a place, no byte of it twice."""
+
+    def __init__(self, place: Place, listing: Listing) -> None:
+        self._place = place
+        self._listing = listing
+        [marker] = listing.markers
+        self._collection = marker.collection
+        self._tails: dict[PackName, tuple[int, bytes]] = {}
+        """The end of each pack, with its offset in the file."""
+        self._indexes: dict[PackName, Index] = {}
+        self._is_newer = False
+
+    def text(self, name: str) -> str:
+        """Return the text of that name; see `read_text`."""
+        self._read_indexes()
+        names = list(self._names())
+        hints = {hint for hint, named in names if named == name}
+        known = {hint for hint, _ in names}
+        # A document without a hint was written by another program, or its names were lost: it is read.
+        candidates = [
+            each
+            for each in self._documents()
+            if each[: records.HINT_BYTES] in hints or each[: records.HINT_BYTES] not in known
+        ]
+        texts = [text for each in candidates if (text := self._text_of(each, name)) is not None]
+        if len(texts) > 1:
+            raise JptermError(
+                f"{len(texts)} texts are called {escape_for_terminal(name)} there: sync them into a folder to see both."
+            )
+        if not texts:
+            newer = " A newer release wrote a part of it: update jpterm-like." if self._is_newer else ""
+            raise JptermError(
+                f"There is no {escape_for_terminal(name)} at {escape_for_terminal(self._place.address)}.{newer}"
+            )
+        return texts[0]
+
+    def read_all(self) -> None:
+        """Read all packs whole."""
+        for name in self._packs():
+            try:
+                data = self._place.read(self._listing.listed_as(name))
+                self._indexes[name] = open_pack(data).index
+                self._tails[name] = 0, data
+            except NewerPack:
+                self._is_newer = True
+            except (MalformedPack, Gone, Damaged):
+                continue
+
+    def of_everything(self) -> Iterator[DocumentNotes]:
+        """What the packs say about each document that nobody deleted."""
+        for document in self._documents():
+            notes, messages = self._notes(document)
+            if notes.deleted is None or not notes.is_deleted(_version(messages)):
+                yield notes
+
+    def _packs(self) -> list[PackName]:
+        return sorted({*self._listing.packs, *self._listing.copies})
+
+    def _documents(self) -> list[bytes]:
+        found = {each for index in self._indexes.values() for each in index.blocks}
+        return sorted(found - records.NO_DOCUMENTS)
+
+    def _read_indexes(self) -> None:
+        """Read the end of each pack, with its index. Joined packs come first, and what they were joined from is left out."""
+        joined: set[str] = set()
+        for name in sorted(self._packs(), key=lambda name: name.first - name.last):
+            if name.digest in joined:
+                continue
+            try:
+                index = self._read_index(name)
+            except (MalformedPack, Gone, Damaged):
+                continue
+            self._indexes[name] = index
+            joined.update(index.parts)
+
+    def _read_index(self, name: PackName) -> Index:
+        listed, size_bytes = self._listing.listed_as(name), name.size_bytes
+        at = size_bytes - tail_bytes(size_bytes)
+        tail = self._place.read(listed, at, size_bytes)
+        if (start := index_start(tail, size_bytes)) < at:
+            tail = self._place.read(listed, start, at) + tail
+            at = start
+        self._tails[name] = at, tail
+        return read_index(tail, size_bytes)
+
+    def _names(self) -> Iterator[tuple[bytes, str]]:
+        for name in self._indexes:
+            for content in self._contents(name, records.COLLECTION_NAMES):
+                if isinstance(content, Names):
+                    yield from content.names
+
+    def _contents(self, name: PackName, document: bytes) -> Iterator[records.Content]:
+        """The readable records of a document in a pack. Raises PlaceError."""
+        for record in self._records(name, document):
+            try:
+                if (content := records.decode(record)) is not None:
+                    yield content
+                else:
+                    self._is_newer = True
+            except ForeignOp:
+                continue
+
+    def _records(self, name: PackName, document: bytes) -> list[PackRecord]:
+        block = self._indexes[name].blocks.get(document)
+        if block is None:
+            return []
+        at, tail = self._tails[name]
+        try:
+            if block.start >= at:
+                data = tail[block.start - at : block.end - at]
+            else:
+                data = self._place.read(self._listing.listed_as(name), block.start, block.end)
+            return split_records(inflate(data, block))
+        except (MalformedPack, Gone, Damaged):
+            return []
+
+    def _notes(self, document: bytes) -> tuple[DocumentNotes, list[bytes]]:
+        """What all packs say about a document, and its operations."""
+        notes, messages = DocumentNotes(), []
+        for pack in self._indexes:
+            for content in self._contents(pack, document):
+                match content:
+                    case Birth() if document_id(self._collection, content) == document:
+                        notes.birth = content
+                    case Name(number, name):
+                        notes.note_name(number, name)
+                    case Deleted(version):
+                        notes.note_deleted(version)
+                    case Changes(message):
+                        messages.append(message)
+                    case _:
+                        pass
+        return notes, messages
+
+    def _text_of(self, document: bytes, name: str) -> str | None:
+        """The text of a document; None if it has another name, or was deleted."""
+        notes, messages = self._notes(document)
+        if notes.birth is None or notes.wanted_name != name:
+            return None
+        buffer = TextBuffer(author="", lineage=notes.birth.lineage)
+        for message in messages:
+            try:
+                buffer.integrate(message)
+            except (ForeignOp, Contradiction):
+                raise JptermError(
+                    f"{escape_for_terminal(name)} is damaged there: run 'jpterm-like verify'."
+                ) from None
+        return None if notes.is_deleted(buffer.version) else buffer.text
+
+
+def _version(messages: list[bytes]) -> Version:
+    """The version that operations make together."""
+    extent = Extent()
+    for message in messages:
+        with suppress(ForeignOp):
+            extent.add_message(message)
+    return extent.version
