@@ -571,6 +571,8 @@ class Editor(Editing, Rows, can_focus=True):
                 self.post_message(self.HeardLine(name, line))
             case Notice(topic="apart") if self.session.apart is not None:
                 pass  # the review says so itself, with the key that shows it
+            case Notice(sentence, topic="apart"):
+                self.messages.offer("apart", sentence, monotonic())
             case Notice(sentence, topic=topic) if topic:
                 self.say_about(topic, sentence)
             case Notice(sentence, serious) if serious:

@@ -155,7 +155,7 @@ class Reviewing:
 
         sentence = offer(review, self._was_offline, self._editor.keymap.key_label("review"))
         if any(review.items[number].is_both for number in review.open):
-            self._messages.say_about(TOPIC, sentence, asyncio.get_running_loop().time())
+            self._messages.offer(TOPIC, sentence, asyncio.get_running_loop().time())
         else:
             self._messages.notify(sentence, asyncio.get_running_loop().time())
 

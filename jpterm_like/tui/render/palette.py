@@ -195,6 +195,13 @@ class Palette:
         self.selected_tab = style(colours.text, back, bold=True)
         self.warning = style(colours.warning, colours.bar, bold=True, reverse=colourless)
         self.error = style(colours.error, colours.bar, bold=True, reverse=colourless)
+        offer = (
+            readable(colours.accent, colours.bar_text, [colours.bar], words)
+            if self.shades
+            else colours.accent
+        )
+        self.offer = style(offer, colours.bar, bold=True, reverse=colourless)
+        """What one may do, and need not."""
         self.people = tuple(self._person(colour, colourless) for colour in theme.people)
 
     def _placeholder_ink(self) -> str:

@@ -53,6 +53,8 @@ class Messages:
         self._serious: list[str] = []
         self._topics: dict[str, str] = {}
         """Messages that end when something changes, by topic."""
+        self._offered = ""
+        """The serious message that is an offer: nothing is wrong."""
         self._answered_at: float | None = None
         """When a command failed of which the reason is shown."""
         self._left_out = 0
@@ -83,6 +85,11 @@ class Messages:
         self._passing = ""
         self._topics[topic] = clean(sentence, SENTENCE_MAX)
         self.say(sentence, now, serious=True)
+
+    def offer(self, topic: str, sentence: str, now: float) -> None:
+        """Show what one may do like a message of a topic, but not in the colour of errors."""
+        self.say_about(topic, sentence, now)
+        self._offered = self._topics[topic]
 
     def answer(self, sentence: str, now: float) -> None:
         """Show why a command failed, instead of why one did before, until I have gone on."""
@@ -147,7 +154,10 @@ class Messages:
         return self._painted[1]
 
     def _paint(self, width: int, rows_max: int, palette: Palette) -> list[Row]:
-        told = [(sentence, palette.error) for sentence in self._serious]
+        told = [
+            (sentence, palette.offer if sentence == self._offered else palette.error)
+            for sentence in self._serious
+        ]
         if told:
             sentence, style = told[-1]
             told[-1] = (f"{sentence}  {CLOSES}", style)

@@ -257,3 +257,14 @@ def test_how_a_message_is_closed_stays_together() -> None:
     messages.say("The hub cannot be started: permission is denied.", 0.0, serious=True)
     assert texts(messages, 60) == ["The hub cannot be started: permission is denied.", "(esc closes)"]
     assert texts(messages, 80) == ["The hub cannot be started: permission is denied.  (esc closes)"]
+
+
+def test_an_offer_stays_and_does_not_look_like_an_error() -> None:
+    """The review after an outage was offered in the colour of errors, although nothing was wrong."""
+    messages = Messages()
+    messages.say("The hub cannot be started.", 0.0, serious=True)
+    messages.offer("apart", "You changed 2 lines while away: f9 reviews them.", 0.0)
+    styles = [row[0].style for row in messages.rows(80, 24, PALETTE, 100.0)]
+    assert styles == [PALETTE.error, PALETTE.offer] and PALETTE.offer != PALETTE.error
+    messages.forget("apart")
+    assert messages.text == "The hub cannot be started."
