@@ -14,6 +14,7 @@ import pytest
 from crdt import Version
 from jpterm_like.client.catching_up import CatchingUp
 from jpterm_like.client.events import ApartChanged, Notice, RequestFailed
+from jpterm_like.client.last_visit import BYTES_MAX
 from jpterm_like.history.decisions import Choice, Step
 from jpterm_like.history.review_items import Kind, items_of
 from jpterm_like.sync import wire
@@ -261,6 +262,29 @@ def test_a_review_stays_until_it_is_finished(tmp_path: Path) -> None:
         await bob.die()
         await bob.start()
         assert bob.session.apart is None and bob.session.steps == []
+
+    simulate(5, live)
+
+
+def test_decisions_for_which_there_is_no_room_are_forgotten_and_the_review_is_not(tmp_path: Path) -> None:
+    async def live(chance: random.Random) -> None:
+        world = Apart(tmp_path, chance, "the color of rope\n")
+        ann, bob = await world.join("ann"), await world.join("bob")
+        await world.part(bob)
+        change("color", "colors")(ann)
+        change("color", "colour")(bob)
+        await world.back(bob)
+        await world.scene.settle(ann, bob)
+        assert bob.session is not None
+        about = tuple(((2**64 - 1, 2 * at, 2 * at + 1),) for at in range(BYTES_MAX // 20))
+        bob.session.steps.append(Step(Choice.KEEP, about, (0, 0, 0)))
+        insert(0, "x")(bob)
+        await asyncio.sleep(15)  # the key is noted
+        seen = bob.session.version
+        await bob.die()
+        await bob.start()
+        assert bob.session.apart is not None and bob.session.steps == []
+        assert bob.session._visit is not None and bob.session._visit.seen == seen
 
     simulate(5, live)
 
