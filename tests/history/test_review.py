@@ -312,6 +312,7 @@ def test_decisions_are_those_of_the_twin(block: int) -> None:
             review.at = at
             for choice in (*review.choices(), *review.choices()):
                 review.decide(choice, Writer(buffer))
+                assert review.decisions[at] is choice, f"seed {seed}"
                 spans = {Choice.THEIRS: item.my_operations, Choice.MINE: item.their_operations}.get(
                     choice, ()
                 )
