@@ -232,7 +232,6 @@ def _begin(name: str, path: Path, inside: Root | None, plain: PlainFile | None, 
     """Begin a history with the text of the plain file."""
     text = plain.text if plain else ""
     pad = Pad(TextBuffer.genesis(text, author=DISK))
-    pad.stored = pad.buffer.version  # the plain file is on the disk
     if plain is not None:
         pad.saved = pad.buffer.version
         if charset := encode_charsets([plain.known]):
@@ -243,6 +242,9 @@ def _begin(name: str, path: Path, inside: Root | None, plain: PlainFile | None, 
         saver.compact()  # the rest of an older history must not precede it
     else:
         saver.begin()
+    with contextlib.suppress(StorageError):  # then the next group commit tries again
+        store.sync()
+        pad.stored = saver.written
     base = plain.known if plain else UNKNOWN
     return Document(name, path, inside, pad, saver, plain, base, base.raw if plain else None)
 

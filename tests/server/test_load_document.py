@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import random
 from pathlib import Path
 
 import pytest
 
 from crdt import TextBuffer
 from jpterm_like.errors import JptermError
-from jpterm_like.saver import CHANGES
+from jpterm_like.saver import CHANGES, restore
 from jpterm_like.server.load_document import open_document
 from jpterm_like.server.pending_write import PENDING_WRITE
 from jpterm_like.storage import FolderStorage
 from jpterm_like.storage.base import Record, StorageError, Store
 from jpterm_like.sync.pad import Pad
+from tests.storage.drive import MemoryDrive
 
 
 def reopened(tmp_path: Path) -> tuple[Store, str]:
@@ -180,3 +183,34 @@ def test_a_save_that_failed_leaves_no_note_of_a_file_that_was_never_there(
         "words that are in no file yet",
     ]
     asyncio.run(document.close())
+
+
+def test_the_text_that_a_document_begins_with_is_stored_once_it_is_flushed(tmp_path: Path) -> None:
+    """It was called stored although the flush of its store had failed, because the plain file had it; and then the power went."""
+    file = tmp_path / "notes.md"
+    file.write_text("one\ntwo\n")
+    stored: list[bool] = []
+    failing = 0  # the first flush that fails
+    while True:
+        failing += 1
+        drive = MemoryDrive(random.Random(failing))
+        flushes: list[str] = []
+
+        def fail(call: str, flushes: list[str] = flushes, failing: int = failing) -> int | None:
+            flushes.extend([call] * call.startswith("flush"))
+            return errno.EIO if len(flushes) >= failing and call.startswith("flush") else None
+
+        drive.fault = fail
+        storage = FolderStorage(tmp_path / "stores", drive)
+        try:
+            document, _ = open_document("notes.md", file, None, storage.open("notes.md"))
+        except StorageError:
+            continue
+        kept = FolderStorage(tmp_path / "stores", drive.copy(flushed_only=True)).open("notes.md")
+        buffer = restore(kept, author="").buffer
+        text = "" if buffer is None else buffer.text
+        stored.append(bool(document.pad.stored))
+        assert document.pad.buffer.at(document.pad.stored) == text * stored[-1], f"flushes failed from {failing} on"
+        if failing > len(flushes):
+            break
+    assert stored[-1] and not all(stored)
