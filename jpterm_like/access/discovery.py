@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from jpterm_like.access.addresses import Address, ServerAddress, parse_address, parse_server_address
+from jpterm_like.access.process_lock import holder_of
 from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
 
 STORE_FOLDER: Final = ".jpterm-like"
 """Name of the store's folder in the shared folder, so that a copy or a backup of the folder has the history, too."""
 NOTE: Final = "serving.json"
+LOCK: Final = "serving.lock"
+"""The file in the store that the one server of the folder holds."""
 ANSWER_S: Final = 0.5
 """Time that a server of this machine may take to accept a connection."""
 
@@ -88,6 +91,15 @@ def find_server_of(root: Path) -> RunningServer | None:
     root = Path(os.path.realpath(root))
     found = find_server(root / STORE_FOLDER)
     return found if found is not None and found.root == root and _answers(found.address) else None
+
+
+def about_server_of(root: Path) -> str:
+    """Say by which server a folder is shared whose lock is held: where it listens, and which process it is. Blocks."""
+    holder = holder_of(root / STORE_FOLDER / LOCK)
+    found = find_server_of(root)
+    if found is None:  # it listens at a unix socket, or on another machine, or not yet
+        return f"by {holder}"
+    return f"by your server at {found.address.origin} ({holder})"
 
 
 def _answers(address: ServerAddress) -> bool:

@@ -1,14 +1,12 @@
 """The hub: the server of one user on one machine, behind a unix socket, for files named by their paths.
 
 The first editor starts it, detached; it ends a while after its last client. A lock on a file in the state folder keeps
-it single; the system releases the lock however the hub dies. The file says which process holds it, on which machine: a
-home may be on several.
+it single (`process_lock`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import socket
 import subprocess
@@ -18,7 +16,8 @@ import time
 from pathlib import Path
 from typing import Final
 
-from jpterm_like.errors import JptermError, escape_for_terminal, explain
+from jpterm_like.access.process_lock import LockHeld, hold, holder_of
+from jpterm_like.errors import escape_for_terminal, explain
 from jpterm_like.files import private
 from jpterm_like.files.ephemeral import is_in_memory
 from jpterm_like.files.read import FileProblem
@@ -33,10 +32,6 @@ DEAD_S: Final = 60.0
 """Age from which on a socket without a process behind it was left by one that was killed; a younger one may not listen yet."""
 IDLE_S: Final = 60.0
 """Time that the hub stays after its last client: people close an editor and open the next."""
-
-
-class HubAlreadyRuns(JptermError):
-    """Another hub of this user is running."""
 
 
 class AnyFile:
@@ -108,62 +103,30 @@ def _running(state: Path, socket: Path) -> Path | None:
 
     It may not be the one that this process would choose, whose environment names another runtime folder.
     """
-    noted = _holder(state)[2]
+    noted = holder_of(state / HUB_LOCK).where
     for path in (Path(noted) if os.path.isabs(noted) else socket, socket):
         if _listens(path):
             return path
     return None
 
 
-def _holder(state: Path) -> tuple[str, str, str]:
-    """Return host, process and socket of the hub that holds, or last held, the lock; empty if not known."""
-    try:
-        written = private.read(state / HUB_LOCK) or b""
-    except OSError:
-        written = b""
-    host, pid, socket, *_ = [*os.fsdecode(written).split("\n"), "", "", ""]
-    return host, pid, socket
-
-
 def _about_holder(state: Path) -> str:
     """Say whose hub has the state folder and cannot be reached from here; "" if none has."""
     try:
-        os.close(hold_hub_lock(state, None))
-    except HubAlreadyRuns:
-        host, pid, _ = _holder(state)
+        os.close(hold(state / HUB_LOCK, None))
+    except LockHeld:
+        holder = holder_of(state / HUB_LOCK)
     except OSError:
         return ""
     else:
         return ""
-    where = escape_for_terminal(host) or "another machine"
-    if host == socket.gethostname():
-        return f"Your files are open by process {pid} of this machine ({where}), which cannot be reached from here: edit where it runs, or end it."
+    where = escape_for_terminal(holder.host) or "another machine"
+    if holder.is_here:
+        return f"Your files are open by {holder} ({where}), which cannot be reached from here: edit where it runs, or end it."
     return (
-        f"Your files are open on {where}, which has the same home (process {pid} there): edit them there, "
+        f"Your files are open on {where}, which has the same home (process {escape_for_terminal(holder.pid)} there): edit them there, "
         f"or set XDG_STATE_HOME to a folder of this machine."
     )
-
-
-def hold_hub_lock(state: Path, socket_path: Path | None) -> int:
-    """Acquire the lock that only one hub of a state folder can hold, also on another machine if the disk is shared.
-
-    Returns its descriptor, which must stay open. With a socket, that, the host and the process are noted in the file.
-
-    Raises:
-        HubAlreadyRuns: another hub holds it.
-    """
-    descriptor = private.open_file(state / HUB_LOCK, os.O_RDWR | os.O_CREAT)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as problem:
-        os.close(descriptor)
-        raise HubAlreadyRuns("A hub runs already.") from problem
-    if socket_path is not None:
-        with contextlib.suppress(OSError):  # a full disk: only processes with another environment miss it
-            os.ftruncate(descriptor, 0)
-            note = f"{socket.gethostname()}\n{os.getpid()}\n{socket_path}\n"
-            os.pwrite(descriptor, os.fsencode(note), 0)
-    return descriptor
 
 
 def remove_dead_sockets(folder: Path) -> None:

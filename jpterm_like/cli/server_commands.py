@@ -14,7 +14,6 @@ from jpterm_like.cli.parser import (
     parser_of,
     seconds,
 )
-from jpterm_like.errors import JptermError, escape_for_terminal
 
 
 def _serve_arguments(parser: ArgumentParser) -> None:
@@ -61,7 +60,7 @@ def _serve_arguments(parser: ArgumentParser) -> None:
 
 
 def _serve(options: Namespace) -> int:
-    from jpterm_like.server.daemon import AddressInUse, ListenOptions, serve_folder
+    from jpterm_like.server.daemon import ListenOptions, serve_folder
 
     listen = ListenOptions(
         listen=options.listen,
@@ -72,17 +71,7 @@ def _serve(options: Namespace) -> int:
         prefix=options.prefix,
         metrics=options.metrics,
     )
-    try:
-        return serve_folder(options.folder, listen, autosave_s=options.save_after)
-    except AddressInUse as problem:
-        from jpterm_like.access.discovery import find_server_of
-
-        if (found := find_server_of(options.folder)) is None:
-            raise
-        folder = escape_for_terminal(options.folder)
-        raise JptermError(
-            f"{folder} is shared already, by your server at {found.address.origin}: use that one, or stop it first."
-        ) from problem
+    return serve_folder(options.folder, listen, autosave_s=options.save_after)
 
 
 def _token_arguments(parser: ArgumentParser) -> None:

@@ -20,16 +20,18 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from jpterm_like.access.discovery import NOTE, STORE_FOLDER, remove_note, write_note
-from jpterm_like.access.hub import AnyFile, HubAlreadyRuns, hold_hub_lock, remove_dead_sockets
+from jpterm_like.access.discovery import LOCK, NOTE, STORE_FOLDER, about_server_of, remove_note, write_note
+from jpterm_like.access.hub import AnyFile, remove_dead_sockets
 from jpterm_like.access.local_users import FileClaims, UserRights, public_socket
 from jpterm_like.access.permissions import OWNER, Rights
+from jpterm_like.access.process_lock import LockHeld, hold
 from jpterm_like.access.server_identity import NAME as IDENTITY_NAME
 from jpterm_like.access.server_identity import encode_identity, folder_identity, hub_identity
 from jpterm_like.access.tokens import TokenBook, TokenRights
 from jpterm_like.config import CannotKeep, Paths
 from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
+from jpterm_like.files.state_places import HUB_LOCK
 from jpterm_like.files.watch import Watching
 from jpterm_like.retention import tidy
 from jpterm_like.server.batching_loop import batching_event_loop
@@ -71,10 +73,6 @@ log = logging.getLogger("jpterm_like.server.server")
 
 class CannotServe(JptermError):
     """The server cannot start: the folder or the address cannot be used."""
-
-
-class AddressInUse(CannotServe):
-    """Another server listens at the address."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +131,7 @@ def serve_folder(root: Path, options: ListenOptions, *, autosave_s: float) -> in
         storage.begin()
     except StorageError as problem:
         raise CannotServe(f"{escape_for_terminal(root)} cannot be served: {problem}") from problem
+    lock = _hold_served_folder(files.root.path)
     try:
         state: Path | None = Paths.of_user().state
     except CannotKeep:
@@ -204,14 +203,13 @@ def serve_folder(root: Path, options: ListenOptions, *, autosave_s: float) -> in
                 raise _cannot_listen(str(options.unix), problem) from problem
             opening = listen_unix(converse, options.unix, admit=admit, limiter=_limiter(descriptors))
             listeners.append(await _listen_or_fail(opening, str(options.unix)))
-        for listener in listeners[announced:]:
-            sys.stdout.write(f"listening on {listener.address}\n")
-        sys.stdout.flush()
+        addresses = [listener.address for listener in listeners[announced:]]
         try:
-            addresses = [listener.address for listener in listeners[announced:]]
             beside[NOTE] = write_note(files.root.path, addresses, tokens=closed)
         except JptermError as problem:
             log.warning("%s", problem)
+        sys.stdout.writelines(f"listening on {address}\n" for address in addresses)
+        sys.stdout.flush()
         return listeners
 
     try:
@@ -229,6 +227,24 @@ def serve_folder(root: Path, options: ListenOptions, *, autosave_s: float) -> in
             return runner.run(serving)
     finally:
         remove_note(files.root.path)
+        if lock is not None:
+            os.close(lock)
+
+
+def _hold_served_folder(root: Path) -> int | None:
+    """Acquire the lock of a served folder; None if it cannot be written, as the next step says.
+
+    Raises:
+        CannotServe: another server shares it.
+    """
+    try:
+        return hold(root / STORE_FOLDER / LOCK, "")
+    except LockHeld as problem:
+        raise CannotServe(
+            f"{escape_for_terminal(root)} is shared already, {about_server_of(root)}: use that one, or stop it first."
+        ) from problem
+    except OSError:
+        return None
 
 
 def _limiter(descriptors: Descriptors, unidentified_max: int = UNIDENTIFIED_MAX) -> ConnectionLimiter:
@@ -342,8 +358,8 @@ def serve_hub(*, idle_s: float) -> int:
     """
     paths = Paths.of_user()
     try:
-        lock = hold_hub_lock(paths.state, paths.hub_socket)
-    except HubAlreadyRuns:
+        lock = hold(paths.state / HUB_LOCK, str(paths.hub_socket))
+    except LockHeld:
         return 0
     remove_dead_sockets(paths.runtime_folder)
 
@@ -519,7 +535,7 @@ def _cannot_listen(address: str, problem: OSError) -> CannotServe:
     import errno
 
     if problem.errno == errno.EADDRINUSE or isinstance(problem, FileExistsError):
-        return AddressInUse(
+        return CannotServe(
             f"{address} is in use: another server listens there. Choose another port, or port 0 for any free one."
         )
     return CannotServe(f"Cannot listen on {address}: {explain(problem)}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import fcntl
 import os
 import random
 import re
@@ -458,22 +459,65 @@ def test_a_unix_socket_in_use_is_said(folder: Path) -> None:
         serve.kill()
 
 
-def test_a_folder_that_is_served_there_already_is_said(folder: Path) -> None:
-    """ "Choose another port" led to a second server of the folder, at which nothing opens that is open at the first."""
+def test_a_folder_that_is_served_already_is_said(folder: Path) -> None:
+    """A second server on another port started, and each took the note on where the folder is served for its own: then nobody found
+    either, and nothing opened at the one that was open at the other. The sentence names address and process."""
     serve = Serve(folder)
+    store = folder / ".jpterm-like"
+    note = (store / "serving.json").read_bytes()
     try:
-        listen = serve.url.removeprefix("ws://")
-        says = f"is shared already, by your server at {serve.url}"
-        check_refusal("serve", str(folder), "--listen", listen, code=WORLD, says=says)
-        check_refusal("serve", "sub", "--listen", listen, code=WORLD, says="is in use")
+        where = f"{serve.url} (process {serve.process.pid} of this machine): use that one, or stop it first."
+        says = f"{folder} is shared already, by your server at {where}"
+        for listen in (serve.url.removeprefix("ws://"), "127.0.0.1:0"):
+            check_refusal("serve", str(folder), "--listen", listen, code=WORLD, says=says)
+        (folder.parent / "link").symlink_to(folder)
+        check_refusal("serve", str(folder.parent / "link"), "--unix", "door", code=WORLD, says=says)
+        check_refusal(
+            "serve", "sub", "--listen", serve.url.removeprefix("ws://"), code=WORLD, says="is in use"
+        )
         check_refusal("serve", str(folder), "--tls-cert", "x.pem", code=WORLD, says="belong together")
+        assert (store / "serving.json").read_bytes() == note
+
+        ignored = shutil.ignore_patterns("pipe", "loop")
+        copied = shutil.copytree(folder, folder.parent / "copied", ignore=ignored)
+        other = Serve(copied)
+        assert run("cat", f"{other.url}/good.txt").stdout == "good\n"
+        assert other.stop() == 0
+
+        serve.kill()  # its lock file stays
+        serve.start()
     finally:
         serve.kill()
 
 
-async def test_a_folder_that_is_served_twice_is_said(folder: Path) -> None:
-    """Two servers on one folder: who opens a document that the other has is told; nothing is written by two."""
+def test_a_folder_that_another_machine_serves_is_said(folder: Path) -> None:
+    """A home or a project may be on several machines: the lock holds for all of them, and says on which one to look."""
+    (folder / ".jpterm-like").mkdir(0o700)
+    lock = folder / ".jpterm-like/serving.lock"
+    lock.write_text("nfs-client-7\n4711\n\n")
+    lock.chmod(0o600)
+    with lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        says = f"{folder} is shared already, by process 4711 on nfs-client-7: use that one, or stop it first."
+        check_refusal("serve", str(folder), "--listen", "127.0.0.1:0", code=WORLD, says=says)
+    Serve(folder).kill()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
+def test_a_folder_that_cannot_be_written_is_refused_in_one_sentence(folder: Path) -> None:
+    """Its store can neither be locked nor written."""
+    assert Serve(folder).stop() == 0
+    (folder / ".jpterm-like").chmod(0o500)
+    try:
+        check_refusal("serve", str(folder), "--listen", "127.0.0.1:0", code=WORLD, says="cannot be kept in")
+    finally:
+        (folder / ".jpterm-like").chmod(0o700)
+
+
+async def test_a_document_that_another_server_holds_is_said(folder: Path) -> None:
+    """A second server of a folder whose lock was removed: who opens a document that the other has is told; nothing is written by two."""
     first = Serve(folder)
+    (folder / ".jpterm-like/serving.lock").unlink()
     second = Serve(folder)
     try:
         async with jpterm_like.connect(f"{first.url}/good.txt", name="ann") as session:
