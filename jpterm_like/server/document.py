@@ -106,6 +106,9 @@ NOTICE_S: Final = 5.0
 """Shortest time between two notices that the file was changed on disk."""
 LATE_MAX: Final = 16
 """Most versions that are awaited from people who have history that is missing here."""
+LONG_NOTE_BYTES: Final = 64 * 1024
+"""The note on a write of this size is removed once the new base is noted, for it holds the whole text. A shorter one stays until the next
+write replaces it: to remove it takes as many flushes as to write it."""
 IDENTITY: Final = "identity"
 """The blob with a document's identity."""
 IDENTITY_BYTES: Final = 16
@@ -623,6 +626,8 @@ class Document:
             if self.saver.write():
                 self.on_written()
             await asyncio.to_thread(self.note_base)
+            if len(raw) >= LONG_NOTE_BYTES:
+                await asyncio.to_thread(self.saver.store.write_blob, PENDING_WRITE, b"")
         except StorageError:
             self.on_written()  # the file is written; until the new base is on the disk, the note of the write says so
         return True

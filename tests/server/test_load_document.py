@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import random
 from pathlib import Path
@@ -12,12 +13,13 @@ import pytest
 from crdt import TextBuffer
 from jpterm_like.errors import JptermError
 from jpterm_like.saver import CHANGES, restore
+from jpterm_like.server.document import LONG_NOTE_BYTES, Document
 from jpterm_like.server.load_document import open_document
 from jpterm_like.server.pending_write import PENDING_WRITE
 from jpterm_like.storage import FolderStorage
 from jpterm_like.storage.base import Record, StorageError, Store
 from jpterm_like.sync.pad import Pad
-from tests.storage.drive import MemoryDrive
+from tests.storage.drive import MemoryDrive, PowerLost
 
 
 def reopened(tmp_path: Path) -> tuple[Store, str]:
@@ -216,3 +218,62 @@ def test_the_text_that_a_document_begins_with_is_stored_once_it_is_flushed(tmp_p
         if failing > len(flushes):
             break
     assert stored[-1] and not all(stored)
+
+
+LINES = "".join(f"line {number} of a long text\n" for number in range(LONG_NOTE_BYTES // 20))
+
+
+def test_a_long_text_is_in_the_store_twice(tmp_path: Path) -> None:
+    """Once in the history, and once as what the file held last. A third copy stayed in the note on the write until the next one."""
+    file = tmp_path / "notes.md"
+    file.write_text(LINES)
+    document, _ = open_document("notes.md", file, None, FolderStorage(tmp_path / "stores").open("notes.md"))
+    document.pad.replace(0, 0, "first\n", 0.0)
+    asyncio.run(document.save())
+    asyncio.run(document.close())
+    size = sum(path.stat().st_size for path in (tmp_path / "stores").rglob("*") if path.is_file())
+    assert 2 * len(LINES) < size < 2.1 * len(LINES)
+
+
+def test_a_server_that_is_killed_at_any_call_of_a_long_save_knows_its_own_work(tmp_path: Path) -> None:
+    """Another program changes what the file holds then: each line is there once, and one that was deleted during the save stays so."""
+    rest, others = LINES.partition("\n")[2], "of another program\n"
+    calls = 0
+    while True:
+        calls += 1
+        folder = tmp_path / str(calls)
+        folder.mkdir()
+        file, drive = folder / "notes.md", MemoryDrive(random.Random(calls))
+        file.write_text(LINES)
+        document, _ = open_document("notes.md", file, None, FolderStorage(folder, drive).open("notes.md"))
+        document.pad.replace(0, len("line 0 of a long text\n"), "first\n", 0.0)
+
+        def delete_it_again(document: Document = document) -> None:
+            document.pad.replace(0, len("first\n"), "", 0.0)
+            document.saver.write()
+            document.on_written = lambda: None
+
+        document.on_written = delete_it_again  # after the text for the file was put together
+        before = drive.calls
+
+        def cut(call: str, drive: MemoryDrive = drive, last: int = before + calls) -> None:
+            if drive.calls > last:
+                raise PowerLost
+
+        drive.fault = cut
+        with contextlib.suppress(PowerLost):
+            asyncio.run(document.save())
+        is_done = drive.calls <= before + calls
+        drive.kill()
+        drive.fault = lambda call: None
+        if is_saved := file.read_text().startswith("first\n"):
+            file.write_text(file.read_text() + others)
+        storage = FolderStorage(folder, drive)
+        document, damage = open_document("notes.md", file, None, storage.open("notes.md"))
+        assert not damage
+        possible = {rest + others} if is_saved else {LINES, "first\n" + rest, rest}
+        assert document.pad.buffer.text in possible, f"killed at call {calls}"
+        asyncio.run(document.close())
+        if is_done:
+            break
+    assert calls > 10
