@@ -19,6 +19,7 @@ from typing import Final
 from crdt import buffer as _buffer
 from crdt.anchor import Anchor
 from crdt.buffer import TextBuffer
+from crdt.deleted import Deletion
 from crdt.errors import Contradiction, ForeignOp, Irrevocable
 from crdt.history import Moment
 from crdt.hunks import Hunk, Part
@@ -33,6 +34,7 @@ __all__ = [
     "Anchor",
     "Case",
     "Contradiction",
+    "Deletion",
     "ForeignOp",
     "Hunk",
     "Irrevocable",

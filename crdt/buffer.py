@@ -11,6 +11,7 @@ from crdt import history, snapshot
 from crdt.anchor import DOCUMENT_END, DOCUMENT_START, Anchor
 from crdt.binary import AUTHOR_BYTES_MAX, NUMBER_MAX, encode_text
 from crdt.change_tracker import ChangeTracker
+from crdt.deleted import Deletion, find_deletions
 from crdt.hunks import Hunk, find_changes
 from crdt.ids import checked_site, fresh_site, genesis_site, stride, text_digest
 from crdt.local import BACKWARDS, FORWARDS, LocalEdits
@@ -917,6 +918,11 @@ class TextBuffer:
         """Return where a text is or ever was, in document order, `limit` places at most. O(document)."""
         self._open_all()
         return find_ever(self._sites, self._runs, text, limit)
+
+    def deletions(self) -> list[Deletion]:
+        """Return what is deleted, where, and by whom, in document order, without forgotten text. O(document)."""
+        self._open_all()
+        return find_deletions(self._sites, self._runs, self.version)
 
     def passage(self, first: Anchor, last: Anchor) -> Outcome:
         """Return which of the characters from one anchor to another, both included, are shown here; `make` makes the
