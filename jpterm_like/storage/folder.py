@@ -70,6 +70,7 @@ from jpterm_like.storage.live_parts import (
 )
 from jpterm_like.storage.recovery import Recovery, set_file_aside
 from jpterm_like.storage.segments import Segments
+from jpterm_like.storage.states import states
 
 FLUSH_THREADS: Final = 8
 """Threads that flush. The file system combines concurrent flushes into one commit of its journal; more threads gain
@@ -535,6 +536,22 @@ class FolderStorage:
         from jpterm_like.storage import inspection
 
         return inspection.inspect(self.folder, self._drive) if self._drive.exists(self.folder) else iter(())
+
+    def states(self, before: Mapping[str, str]) -> dict[str, str]:
+        """Return a state for each document, by the name of its folder: if it is not empty and the same as in `before`, which an
+        earlier call returned, nothing of the document has changed. Costs a stat for each.
+
+        Raises:
+            StorageError: they cannot be listed.
+        """
+        try:
+            return states(self._drive, self.folder, before, NAMES_SETTLE_S)
+        except OSError as error:
+            raise StorageError(f"The stores cannot be listed: {explain(error)}.", self.folder) from error
+
+    def inspect_folder(self, entry: str) -> Inspection | None:
+        """As `inspect`, by the name of a document's folder, as `states` has it."""
+        return inspection.inspect_document(self.folder / entry, self._drive)
 
     def set_aside(self, name: str) -> None:
         folder, lock_fd = self._hold(name, check_name(name))
