@@ -6,7 +6,9 @@ has its own. The history of a file that lies in memory is kept in memory.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import logging
 import os
 import re
@@ -16,10 +18,13 @@ from types import MappingProxyType
 from typing import Final
 
 from jpterm_like.config import Paths
+from jpterm_like.errors import JptermError
 from jpterm_like.files import private
 from jpterm_like.files.ephemeral import is_in_memory
 from jpterm_like.storage.base import Storage
-from jpterm_like.storage.folder import FolderStorage
+from jpterm_like.storage.folder import (
+    FolderStorage as FolderStorage,  # also for `index`, which compares states
+)
 from jpterm_like.storage.split import SplitStorage
 
 SHARED_MEMORY: Final = Path("/dev/shm")
@@ -51,7 +56,12 @@ def storages_of(paths: Paths) -> Iterator[Storage]:
             yield _split(folder, file_of, make=False)
 
 
-def served_folder(folder: Path, *, beside: Mapping[str, bytes] = MappingProxyType({})) -> Storage:
+def on_disk(folder: Path) -> FolderStorage:
+    """Return what is on the disk of one of this user's storages. Makes nothing."""
+    return FolderStorage(folder)
+
+
+def served_folder(folder: Path, *, beside: Mapping[str, bytes] = MappingProxyType({})) -> FolderStorage:
     """Return the storage of a served folder; `beside` is passed to `FolderStorage`."""
     return FolderStorage(folder, beside=beside)
 
@@ -95,6 +105,41 @@ def _folder_in_memory(folder: Path, *, make: bool) -> Path | None:
     except OSError:
         return None
     return mine / hashlib.blake2b(os.fsencode(folder), digest_size=16).hexdigest()
+
+
+SERVED_MAX: Final = 100
+"""Served folders that are remembered, those served last."""
+
+
+def note_served(paths: Paths, root: Path) -> None:
+    """Remember that a folder was served, so that its documents are found by words. Does nothing if that cannot be written."""
+    folder = os.path.realpath(root)
+
+    def new(old: bytes | None) -> bytes:
+        folders = [it for it in _decoded_folders(old) if it != folder]
+        return json.dumps([*folders, folder][-SERVED_MAX:]).encode()
+
+    with contextlib.suppress(OSError, JptermError):
+        private.change(paths.state / _SERVED, new)
+
+
+def served_roots(paths: Paths) -> list[Path]:
+    """Return the folders that were served and are still there."""
+    with contextlib.suppress(OSError):
+        folders = _decoded_folders(private.read(paths.state_folder / _SERVED))
+        return [Path(it) for it in folders if os.path.isdir(it)]
+    return []
+
+
+_SERVED: Final = "served.json"
+
+
+def _decoded_folders(data: bytes | None) -> list[str]:
+    with contextlib.suppress(ValueError):
+        found = json.loads(data or b"[]")
+        if isinstance(found, list):
+            return [it for it in found if isinstance(it, str) and os.path.isabs(it)]
+    return []
 
 
 SLOTS_MAX: Final = 64

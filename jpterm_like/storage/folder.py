@@ -549,6 +549,10 @@ class FolderStorage:
         except OSError as error:
             raise StorageError(f"The stores cannot be listed: {explain(error)}.", self.folder) from error
 
+    def name_of(self, entry: str) -> str | None:
+        """Return the name of the document in a folder that `states` has; None if it cannot be read."""
+        return document_name(self._drive, self.folder / entry)
+
     def inspect_folder(self, entry: str) -> Inspection | None:
         """As `inspect`, by the name of a document's folder, as `states` has it."""
         return inspection.inspect_document(self.folder / entry, self._drive)

@@ -1,0 +1,136 @@
+"""The documents that this user keeps: those of the hub, of the editors' journals, and of folders that were served.
+
+A document has one *place*, the path or address that the editor opens. Several stores may belong to it: the hub's, and a
+journal for each opening. Stores of files in memory are left out, because their text must never come to a disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from jpterm_like.access.discovery import STORE_FOLDER
+from jpterm_like.config import Paths
+from jpterm_like.errors import JptermError, escape_for_terminal, explain
+from jpterm_like.files import private
+from jpterm_like.files.ephemeral import is_in_memory
+from jpterm_like.storage.base import Inspection
+from jpterm_like.stores import FolderStorage, file_of_journal, key_of, on_disk, served_folder
+
+
+class Source(NamedTuple):
+    """A folder of stores."""
+
+    folder: Path
+    storage: FolderStorage
+    place_of: Callable[[str], str]
+    """Gives the place of a document, by the name of its store."""
+
+
+class StoreState(NamedTuple):
+    """A store, and its state when it was looked at."""
+
+    name: str
+    """The document's name; "" if it cannot be read."""
+    place: str
+    """Where the document is; "" if it must not be read."""
+    state: str
+    """Of `FolderStorage.states`; empty: it may have changed already."""
+
+
+Entry = tuple[str, str]
+"""A store: the folder of its source, and its own folder's name in that."""
+
+States = dict[str, dict[str, StoreState]]
+"""By the folder of the source, and the name of the folder in that."""
+
+
+class Sources:
+    """Where this user's documents are. Close it after use."""
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        self._sources = {str(it.folder): it for it in sources}
+        self.remarks: list[str] = []
+        """A sentence for each source that cannot be read."""
+
+    @classmethod
+    def of_user(cls, paths: Paths, served: Iterable[Path]) -> Sources:
+        """Make the sources of this user, and of folders that were served."""
+        found: list[Source] = [
+            Source(paths.state_folder / "pads", on_disk(paths.state_folder / "pads"), str),
+            Source(
+                paths.state_folder / "replicas",
+                on_disk(paths.state_folder / "replicas"),
+                _place_of_journal,
+            ),
+        ]
+        refused: list[str] = []
+        for root in served:
+            store = root / STORE_FOLDER
+            try:
+                private.check_folder(store)
+            except FileNotFoundError:
+                continue
+            except OSError as problem:
+                refused.append(
+                    f"The stores in {escape_for_terminal(root)} were left out: {explain(problem)}."
+                )
+                continue
+            found.append(Source(store, served_folder(store), _PlaceIn(root)))
+        sources = cls(found)
+        sources.remarks += refused
+        return sources
+
+    def states(self, before: States) -> States:
+        """Look at all stores; those that are as they were `before` cost a stat each."""
+        found: States = {}
+        for folder, source in self._sources.items():
+            if is_in_memory(source.folder):
+                continue
+            known = before.get(folder, {})
+            try:
+                states = source.storage.states({entry: it.state for entry, it in known.items()})
+            except JptermError as problem:
+                self.remarks.append(str(problem))
+                continue
+            mine = found[folder] = {}
+            for entry, state in states.items():
+                was = known.get(entry)
+                if was is None or not was.name:
+                    name = source.storage.name_of(entry) or ""
+                    mine[entry] = StoreState(name, source.place_of(name) if name else "", state)
+                else:
+                    mine[entry] = was if was.state == state else was._replace(state=state)
+        return found
+
+    def read(self, entry: Entry) -> Inspection | None:
+        """Read a store; None if it is gone."""
+        return self._sources[entry[0]].storage.inspect_folder(entry[1])
+
+    def close(self) -> None:
+        for source in self._sources.values():
+            source.storage.close()
+
+
+def _place_of_journal(name: str) -> str:
+    file = file_of_journal(name)
+    return key_of(name) if file is None else str(file)
+
+
+class _PlaceIn:
+    """Gives the places of the documents of a served folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def __call__(self, name: str) -> str:
+        return str(self._root / name)
+
+
+def is_kept_in_memory(place: str) -> bool:
+    """Whether a document's file is in memory, so that nothing of it may come to a disk."""
+    try:
+        return place.startswith("/") and is_in_memory(Path(place))
+    except ValueError:
+        return False  # no file can have that name
