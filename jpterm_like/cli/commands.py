@@ -12,6 +12,7 @@ from typing import Final
 
 from jpterm_like.cli import (
     export_commands,
+    find_command,
     history_commands,
     hood_commands,
     script_commands,
@@ -81,6 +82,7 @@ COMMANDS: Final[dict[str, Command]] = {
         *server_commands.COMMANDS,
         *script_commands.COMMANDS,
         *history_commands.COMMANDS,
+        *find_command.COMMANDS,
         *export_commands.COMMANDS,
         *hood_commands.COMMANDS,
         *store_commands.COMMANDS,

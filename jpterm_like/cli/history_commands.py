@@ -8,7 +8,16 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable
 from typing import Final
 
-from jpterm_like.cli.parser import Command, add_address, add_name, add_save, line_range, lines, parser_of
+from jpterm_like.cli.parser import (
+    Command,
+    add_address,
+    add_name,
+    add_save,
+    deletion,
+    line_range,
+    lines,
+    parser_of,
+)
 from jpterm_like.cli.times import TIMES, point_in_time
 from jpterm_like.errors import escape_for_terminal
 
@@ -123,13 +132,23 @@ def _revert(options: Namespace) -> int:
 
 def _restore_arguments(parser: ArgumentParser) -> None:
     add_address(parser)
-    parser.add_argument("--to", metavar="TIME", type=point_in_time, required=True, help=TIMES)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--to", metavar="TIME", type=point_in_time, help=TIMES)
+    what.add_argument(
+        "--deletion",
+        metavar="ID",
+        type=deletion,
+        help="bring back one deleted passage, as 'find --deleted' names it; nothing else changes",
+    )
     _add_edit(parser)
 
 
 def _restore(options: Namespace) -> int:
-    from jpterm_like.cli.looking_back import restore
+    from jpterm_like.cli.looking_back import restore, restore_passage
 
+    if options.deletion is not None:
+        print(restore_passage(options.address, options.deletion, options.lines, options.name, options.save))
+        return 0
     print(restore(options.address, options.to, options.lines, options.name, options.save))
     return 0
 
@@ -184,8 +203,9 @@ COMMANDS: Final = (
     Command(
         "restore",
         "FILE|URL --to TIME",
-        "make a text what it was at a time",
-        "Make a text what it was at a time. This is an edit of yours, and undo takes it back.",
+        "make a text what it was at a time, or bring back one passage",
+        "Make a text what it was at a time, or bring back a passage that 'find --deleted' has found. This is an edit of yours, and undo "
+        "takes it back.",
         _restore_arguments,
         _restore,
     ),

@@ -18,7 +18,9 @@ from jpterm_like.errors import JptermError
 from jpterm_like.history.apart import Apart
 from jpterm_like.history.blame import BlamedLine, as_it_was, blame
 from jpterm_like.history.changed_places import ChangedPlace, changed_places
+from jpterm_like.history.deleted import deleted_passages
 from jpterm_like.history.differences import unified_diff
+from jpterm_like.history.operations import by_site
 from jpterm_like.stores import replicas_of
 
 SHOWN_MAX: int = 100
@@ -182,6 +184,27 @@ def restore(address: str, to: float, lines: tuple[int, int] | None, name: str | 
         return session.restore(session.buffer.version_at(to), start, end)
 
     return _edit(address, act, lines, name, save, f"Nothing differs from {readable(int(to))}.")
+
+
+def restore_passage(
+    address: str, deletion: tuple[int, int], lines: tuple[int, int] | None, name: str | None, save: bool
+) -> str:
+    """Bring back the deleted passage with this deletion, as an edit of mine; return what was done.
+
+    Raises:
+        JptermError: there is none; see also `scripting.edit_once`.
+    """
+    site, clock = deletion
+
+    def act(session: Session, start: int, end: int) -> Patch:
+        for passage in deleted_passages(session.buffer):
+            if any(it == site and low <= clock < high for it, low, high in passage.operations):
+                return session.revert(by_site(passage.operations), start, end)
+        raise JptermError(
+            "There is no such passage: it is back already, or was never in this text. Nothing was changed."
+        )
+
+    return _edit(address, act, lines, name, save, "This passage is not in these lines.")
 
 
 def _edit(

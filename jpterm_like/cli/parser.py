@@ -158,6 +158,17 @@ def line_range(text: str) -> tuple[int, int]:
     return begin, line_number(last) if separator else begin
 
 
+def deletion(text: str) -> tuple[int, int]:
+    """Parse the id of a deletion, site and clock, as `find --deleted` prints it."""
+    site, _, clock = text.partition(".")
+    with contextlib.suppress(ValueError):
+        if len(text) <= 40 and text.isascii() and text.replace(".", "").isalnum():
+            return int(site, 16), int(clock, 16)
+    raise argparse.ArgumentTypeError(
+        f"{escape_for_terminal(text)} names no deletion: copy it from 'jpterm-like find --deleted'"
+    )
+
+
 def add_address(parser: ArgumentParser, what: str = "FILE|URL") -> None:
     parser.add_argument("address", metavar=what)
 

@@ -60,8 +60,11 @@ def _serve_arguments(parser: ArgumentParser) -> None:
 
 
 def _serve(options: Namespace) -> int:
+    from jpterm_like.config import Paths
     from jpterm_like.server.daemon import ListenOptions, serve_folder
+    from jpterm_like.stores import note_served
 
+    note_served(Paths.of_user(), options.folder)
     listen = ListenOptions(
         listen=options.listen,
         unix=options.unix,

@@ -25,11 +25,13 @@ def _forget(options: Namespace) -> int:
     from jpterm_like.access.addresses import parse_address
     from jpterm_like.client.file_catalog import FileCatalog
     from jpterm_like.config import Paths
+    from jpterm_like.index.index_file import remove_index
     from jpterm_like.retention import forget
     from jpterm_like.stores import replicas_of
 
     sentence = forget(options.address, unsaved=options.unsaved)
     paths = Paths.of_user()
+    remove_index(paths.cache)  # it has the texts of removed histories, too
     with contextlib.closing(replicas_of(paths)) as replicas:
         FileCatalog(paths, replicas, "").forget(parse_address(options.address).text)
     print(sentence)

@@ -21,15 +21,13 @@ import unicodedata
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from jpterm_like.files import private
-from jpterm_like.index.documents import Document, Passage, decode_passages, encode_passages
+from jpterm_like.index.documents import Candidate, Document, Passage, decode_passages, encode_passages
+from jpterm_like.index.index_file import NUMBER, Lost, path_in, remove_files, remove_index
 from jpterm_like.index.sources import Entry, States, StoreState
 from jpterm_like.index.words import fold
-
-NUMBER: Final = 1
-"""Of the format. Another one is another file; the files of others are removed."""
 
 FREE_BYTES_MIN: Final = 256 << 20
 """With less room on the disk nothing is written: what people type needs it more."""
@@ -75,26 +73,6 @@ _REFUSALS: Final = frozenset(
 Answer = TypeVar("Answer")
 
 
-class Candidate(NamedTuple):
-    """A document in which words may be."""
-
-    id: int
-    place: str
-    part: int
-    changed: int
-    deleted_at: int
-    origin: str
-
-
-class Lost(Exception):
-    """The index cannot be used any more."""
-
-
-def path_in(cache: Path) -> Path:
-    """Return the path of the index in the user's cache."""
-    return cache / f"index.{NUMBER}.db"
-
-
 def open_index(cache: Path) -> Index | None:
     """Open the index, a new one if there is none that can be used; None if there cannot be one. Blocks."""
     for _ in range(2):
@@ -105,16 +83,6 @@ def open_index(cache: Path) -> Index | None:
         except (OSError, sqlite3.Error):
             return None
     return None
-
-
-def remove_index(cache: Path) -> None:
-    """Remove the index, of whatever format, as far as it is there and can be removed."""
-    with contextlib.suppress(OSError):
-        private.check_folder(cache)
-        for entry in os.listdir(cache):
-            if entry.startswith("index.") and ".db" in entry:
-                with contextlib.suppress(OSError):
-                    os.unlink(cache / entry)
 
 
 class Index:
@@ -129,9 +97,7 @@ class Index:
         """
         self._path = path
         private.check_folder(path.parent, make=True)
-        for entry in os.listdir(path.parent):
-            if entry.startswith("index.") and ".db" in entry and not entry.startswith(path.name):
-                os.unlink(path.parent / entry)
+        remove_files(path.parent, besides=path.name)
         os.close(private.open_file(path, os.O_RDWR | os.O_CREAT))
         self.may_write = shutil.disk_usage(path.parent).free >= FREE_BYTES_MIN
         """Whether new things are put into it."""

@@ -47,6 +47,17 @@ class Document(NamedTuple):
         return max((it.deleted_at for it in self.passages), default=0)
 
 
+class Candidate(NamedTuple):
+    """A document in which words may be."""
+
+    id: int
+    place: str
+    part: int
+    changed: int
+    deleted_at: int
+    origin: str
+
+
 def read_documents(place: str, found: Iterable[Inspection]) -> tuple[list[Document], list[str]]:
     """Make the documents at a place out of its stores; also sentences about what cannot be read."""
     remarks: list[str] = []

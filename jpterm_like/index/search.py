@@ -15,14 +15,17 @@ import itertools
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from jpterm_like.config import Paths
-from jpterm_like.index.database import Candidate, Index, Lost, open_index, remove_index
-from jpterm_like.index.documents import Document, Passage, read_documents
-from jpterm_like.index.sources import Entry, Sources, States, StoreState, is_kept_in_memory
+from jpterm_like.index.documents import Candidate, Document, Passage, read_documents
+from jpterm_like.index.index_file import Lost, remove_index
+from jpterm_like.index.sources import Entry, Sources, States, StoreState, is_fleeting, is_kept_in_memory
 from jpterm_like.index.words import Span, excerpt, find_lines, find_spans, fold, folded_words
 from jpterm_like.stores import served_roots
+
+if TYPE_CHECKING:
+    from jpterm_like.index.database import Index
 
 SWITCH: Final = "JPTERM_LIKE_INDEX"
 """Set to "off", this variable has everything answered without an index."""
@@ -90,7 +93,7 @@ def find(
     sought = folded_words(words)
     served = served_roots(paths)
     for attempt in range(3):
-        index = open_index(paths.cache) if is_on() and attempt < 2 else None
+        index = _opened(paths) if is_on() and attempt < 2 else None
         sources = Sources.of_user(paths, served)
         try:
             return _Search(sources, index, sought, deleted, limit, progress).run()
@@ -101,6 +104,14 @@ def find(
             if index is not None:
                 index.close()
     raise AssertionError("without an index, it cannot be lost")
+
+
+def _opened(paths: Paths) -> Index | None:
+    try:
+        from jpterm_like.index.database import open_index
+    except ImportError:
+        return None  # a Python without SQLite
+    return open_index(paths.cache)
 
 
 class _Search:
@@ -197,7 +208,8 @@ class _Search:
             if self._index is not None and self._index.may_write:
                 with self._index.writing():
                     for place, documents, sentences in batch:
-                        self._index.put(place, stores[place], documents, sentences)
+                        if not is_fleeting(place):  # else it is read each time
+                            self._index.put(place, stores[place], documents, sentences)
         return remarks
 
     def _documents(self, place: str, stores: dict[Entry, StoreState]) -> tuple[list[Document], list[str]]:

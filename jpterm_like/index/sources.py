@@ -14,7 +14,7 @@ from jpterm_like.access.discovery import STORE_FOLDER
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
-from jpterm_like.files.ephemeral import is_in_memory
+from jpterm_like.files.ephemeral import is_in_memory, is_temporary
 from jpterm_like.storage.base import Inspection
 from jpterm_like.stores import FolderStorage, file_of_journal, key_of, on_disk, served_folder
 
@@ -134,3 +134,8 @@ def is_kept_in_memory(place: str) -> bool:
         return place.startswith("/") and is_in_memory(Path(place))
     except ValueError:
         return False  # no file can have that name
+
+
+def is_fleeting(place: str) -> bool:
+    """Whether a document's file is a temporary one, of which nothing may be kept when it is gone."""
+    return place.startswith("/") and is_temporary(Path(place))

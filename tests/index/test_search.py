@@ -18,6 +18,7 @@ from tests.index.stories import WORDS, Home
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setattr(search, "BATCH", 2)
+    monkeypatch.setattr(search, "is_fleeting", lambda place: False)  # all tests are in /tmp
     monkeypatch.setattr(database, "FREE_BYTES_MIN", 0)
     return Home(tmp_path)
 
@@ -226,6 +227,15 @@ def test_a_file_in_memory_is_never_indexed(home: Home, monkeypatch: pytest.Monke
     with sqlite3.connect(home.index) as sql:
         assert sql.execute("SELECT count(*) FROM documents").fetchone() == (0,)
     sql.close()
+
+
+def test_a_temporary_file_is_found_and_never_indexed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.write("pads", "draft.md", ("ann", 0, 0, "a quokka\n"))
+    home.settle()
+    monkeypatch.setattr(search, "is_fleeting", lambda place: place.endswith("draft.md"))
+    for _ in range(2):
+        assert len(find(home.paths, ["quokka"], deleted=False, limit=9).found) == 1
+    assert rows_of(home) == 0
 
 
 def test_the_index_is_this_users_alone(home: Home) -> None:

@@ -1,0 +1,222 @@
+"""The command `find`: words in everything that this user keeps, and how what was deleted comes back."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from jpterm_like.cli.parser import Command, count
+from jpterm_like.errors import JptermError, escape_for_terminal
+
+if TYPE_CHECKING:
+    from jpterm_like.index.search import Answer, Found
+
+SHOWN_DEFAULT: Final = 50
+SHOWN_MAX: Final = 10_000
+
+PROGRESS_AFTER_S: Final = 0.7
+"""Time after which the terminal shows how far the search is."""
+PROGRESS_STEP_S: Final = 0.1
+
+LINE_WIDTH_MAX: Final = 200
+"""Characters that are shown of a line, around the first word."""
+PASSAGE_LINES_MAX: Final = 5
+"""Lines that are shown of a deleted passage, from the first with one of the words on."""
+REMARKS_MAX: Final = 5
+"""Sentences about what was not searched; the others are counted."""
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "words",
+        metavar="WORDS",
+        nargs="+",
+        help="what to find: words or parts of words, in any case; all of them in one line",
+    )
+    parser.add_argument(
+        "--deleted",
+        action="store_true",
+        help="find it in what was deleted, and say who deleted it and how it comes back",
+    )
+    parser.add_argument(
+        "-n",
+        metavar="N",
+        dest="limit",
+        type=count,
+        default=SHOWN_DEFAULT,
+        help="show at most so many; default: 50",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
+
+
+def _find(options: Namespace) -> int:
+    from jpterm_like.access.discovery import STORE_FOLDER
+    from jpterm_like.config import Paths
+    from jpterm_like.index.search import find
+    from jpterm_like.stores import note_served
+
+    if not 1 <= options.limit <= SHOWN_MAX:
+        raise JptermError(f"-n takes a number from 1 to {SHOWN_MAX:,}.")
+    paths, here = Paths.of_user(), Path.cwd()
+    if (root := next((it for it in (here, *here.parents) if (it / STORE_FOLDER).is_dir()), None)) is not None:
+        note_served(paths, root)
+    progress = _Progress()
+    try:
+        answer = find(
+            paths, options.words, deleted=options.deleted, limit=options.limit, progress=progress.note
+        )
+    finally:
+        progress.end()
+    rows = _as_json(answer) if options.json else _for_people(answer, str(here))
+    sys.stdout.buffer.write("".join(f"{row}\n" for row in rows).encode("utf-8", "replace"))
+    sys.stdout.flush()
+    for sentence in _notes(answer, options.limit):
+        print(f"jpterm-like: {escape_for_terminal(sentence)}", file=sys.stderr)
+    return 0 if answer.found else 1
+
+
+class _Progress:
+    """Says on the terminal how far a search is that takes longer."""
+
+    def __init__(self) -> None:
+        self._began = self._shown_at = time.monotonic()
+        self._is_shown = False
+
+    def note(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._began < PROGRESS_AFTER_S or now - self._shown_at < PROGRESS_STEP_S:
+            return
+        if sys.stderr.isatty():
+            self._is_shown, self._shown_at = True, now
+            sys.stderr.write(f"\rstill indexing, {done:,} of {total:,} …\x1b[K")
+            sys.stderr.flush()
+
+    def end(self) -> None:
+        if self._is_shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def _notes(answer: Answer, limit: int) -> Iterator[str]:
+    """Yield sentences about what is not shown."""
+    if answer.more:
+        yield f"The first {limit:,} are shown; -n shows more."
+    if not answer.found and sys.stderr.isatty():
+        yield f"Nothing found in {answer.documents:,} {'document' if answer.documents == 1 else 'documents'}."
+    yield from answer.remarks[:REMARKS_MAX]
+    if (more := len(answer.remarks) - REMARKS_MAX) > 0:
+        yield f"{more:,} more documents were not searched whole."
+
+
+def _as_json(answer: Answer) -> Iterator[str]:
+    import json
+
+    for it in answer.found:
+        row = {
+            "file": it.place,
+            "line": it.row + 1,
+            "text": it.text,
+            "matches": it.spans,
+            "length": it.length,
+        }
+        if (passage := it.passage) is not None:
+            row |= {
+                "authors": passage.authors,
+                "written": passage.since,
+                "deleted_by": passage.deleted_by,
+                "deleted": passage.deleted_at,
+                "deletion": passage.deletion,
+            }
+        yield json.dumps(row)
+
+
+def _for_people(answer: Answer, here: str) -> Iterator[str]:
+    is_coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    for number, it in enumerate(answer.found):
+        if it.passage is None:
+            line = _marked(it.text, it.spans, is_coloured)
+            yield f"{escape_for_terminal(_near(it.place, here))}:{it.row + 1}: {line}"
+            continue
+        if number:
+            yield ""
+        yield from _passage(it, here, is_coloured)
+
+
+def _passage(it: Found, here: str, is_coloured: bool) -> Iterator[str]:
+    from jpterm_like.cli.times import readable
+
+    passage = it.passage
+    assert passage is not None
+    place = _near(it.place, here)
+    who = passage.deleted_by or "somebody"
+    told = f"{readable(passage.deleted_at)}  {who} deleted this at {place}:{it.row + 1}"
+    authors = [name or "the file" for name in passage.authors]
+    if authors != [passage.deleted_by]:
+        told += f", written by {' and '.join(authors)}"
+    if passage.since:
+        told += f" {'from ' if authors == [passage.deleted_by] else ''}{readable(passage.since)}"
+    yield escape_for_terminal(told)
+    start = it.text.rfind("\n", 0, it.spans[0][0]) + 1
+    lines = it.text[start:].rstrip("\n").split("\n")
+    at = start
+    for line in lines[:PASSAGE_LINES_MAX]:
+        spans = tuple(
+            (max(0, low - at), min(high - at, len(line)))
+            for low, high in it.spans
+            if low < at + len(line) and high > at
+        )
+        yield f"    {_marked(line, spans, is_coloured)}"
+        at += len(line) + 1
+    before, after = it.text.count("\n", 0, start), len(lines) - PASSAGE_LINES_MAX
+    cut = [f"{before:,} before" if before else "", f"{after:,} after" if after > 0 else ""]
+    if any(cut):
+        yield f"    ({' and '.join(filter(None, cut))} these; all of it has {it.length:,} characters)"
+    yield escape_for_terminal(f"    → jpterm-like restore {shlex.quote(place)} --deletion {passage.deletion}")
+
+
+def _near(place: str, here: str) -> str:
+    """Return a path as one types it here."""
+    if here == "/" or not place.startswith(f"{here}/"):
+        return place
+    name = place.removeprefix(f"{here}/")
+    return f"./{name}" if name.startswith("-") else name
+
+
+def _marked(line: str, spans: tuple[tuple[int, int], ...], is_coloured: bool) -> str:
+    """Return a part of a line as the terminal shows it, with the words in bold."""
+    from jpterm_like.index.words import excerpt
+
+    if not spans:
+        return _safe(line[:LINE_WIDTH_MAX])
+    part, spans = excerpt(line, spans, LINE_WIDTH_MAX)
+    if not is_coloured:
+        return _safe(part)
+    shown, at = "", 0
+    for low, high in spans:
+        shown += f"{_safe(part[at:low])}\x1b[1m{_safe(part[low:high])}\x1b[m"
+        at = high
+    return shown + _safe(part[at:])
+
+
+def _safe(text: str) -> str:
+    return escape_for_terminal(text.replace("\t", "    "))
+
+
+COMMANDS: Final = (
+    Command(
+        "find",
+        "WORDS",
+        "find words in everything you wrote, also in what was deleted",
+        "Find lines with all of these words in every document that this machine keeps of you: the files that you edited, texts on servers "
+        "that you opened, and folders that you served. With --deleted, find passages that somebody deleted, newest first, and the "
+        "command that brings each of them back. Exit code 0: something was found; 1: nothing.",
+        _arguments,
+        _find,
+    ),
+)
