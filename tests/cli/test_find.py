@@ -25,6 +25,7 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_words_are_found_with_the_place_to_go_to(notes: Path) -> None:
+    """All of the words, in any case; for people and programs, and no more than are asked for."""
     assert done("find", "QUOKK", "live") == "my notes.md:1: The quokkas live on Rottnest.\n"
     (row,) = map(json.loads, done("find", "quokka", "--json").splitlines())
     assert (row["file"], row["line"], row["matches"]) == (str(notes), 1, [[4, 10]])
