@@ -107,8 +107,6 @@ def _notes(answer: Answer, limit: int) -> Iterator[str]:
     """Yield sentences about what is not shown."""
     if answer.more:
         yield f"The first {limit:,} are shown; -n shows more."
-    if not answer.found and sys.stderr.isatty():
-        yield f"Nothing found in {answer.documents:,} {'document' if answer.documents == 1 else 'documents'}."
     yield from answer.remarks[:REMARKS_MAX]
     if (more := len(answer.remarks) - REMARKS_MAX) > 0:
         yield f"{more:,} more documents were not searched whole."

@@ -4,7 +4,8 @@ Nothing is in it that the stores do not have, so it is removed whenever anything
 of another format, and `Index.lost` says that this one cannot be used any more.
 
     stores      each store, its state when it was read, and the place of its document
-    documents   what `documents.read_documents` returned, texts deflated
+    documents   what `documents.read_documents` returned
+    texts       their texts and passages, deflated
     now, past   for each three characters, the documents in whose text, or deleted text, they are (FTS5, trigram)
 
 The two tables for searching store no positions (`detail=none`): they narrow the documents down, and `words` looks into those. That
@@ -26,7 +27,7 @@ from typing import Final, TypeVar
 from jpterm_like.files import private
 from jpterm_like.index.documents import Candidate, Document, Passage, decode_passages, encode_passages
 from jpterm_like.index.index_file import NUMBER, Lost, path_in, remove_files, remove_index
-from jpterm_like.index.sources import Entry, States, StoreState
+from jpterm_like.index.sources import Entry, States
 from jpterm_like.index.words import fold
 
 FREE_BYTES_MIN: Final = 256 << 20
@@ -42,10 +43,11 @@ PADDING: Final = "\n\n"
 """After each text, so that its last characters begin a trigram, too."""
 
 _SCHEMA: Final = """
-    CREATE TABLE stores (folder BLOB, entry BLOB, name BLOB, place BLOB, state TEXT, PRIMARY KEY (folder, entry)) WITHOUT ROWID;
-    CREATE TABLE documents (id INTEGER PRIMARY KEY, place BLOB, part INTEGER, changed INTEGER, deleted_at INTEGER,
-                            origin TEXT, text BLOB, passages BLOB);
+    CREATE TABLE stores (folder BLOB, entry TEXT, state TEXT, place BLOB, PRIMARY KEY (folder, entry)) WITHOUT ROWID;
+    CREATE TABLE documents (id INTEGER PRIMARY KEY, place BLOB, part INTEGER, changed INTEGER, deleted_at INTEGER, origin TEXT);
+    CREATE TABLE texts (id INTEGER PRIMARY KEY, text BLOB, passages BLOB);
     CREATE INDEX by_place ON documents (place);
+    CREATE INDEX stores_by_place ON stores (place);
     CREATE TABLE remarks (place BLOB, sentence BLOB);
     CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT);
     CREATE VIRTUAL TABLE now USING fts5(text, content='', detail=none, tokenize='trigram case_sensitive 1');
@@ -69,6 +71,8 @@ _REFUSALS: Final = frozenset(
         sqlite3.SQLITE_PROTOCOL,
     )
 )
+
+Row = tuple[int, bytes, int, int, int, str]
 
 Answer = TypeVar("Answer")
 
@@ -157,16 +161,28 @@ class Index:
         """Return the states of all stores when they were read."""
 
         def read() -> States:
-            found: States = {}
-            for (folder,) in self._sql.execute("SELECT DISTINCT folder FROM stores").fetchall():
-                rows = self._sql.execute(
-                    "SELECT entry, name, place, state FROM stores WHERE folder = ?", (folder,)
-                )
-                found[_unpacked(folder)] = {
-                    _unpacked(entry): StoreState(_unpacked(name), _unpacked(place), state)
-                    for entry, name, place, state in rows
-                }
-            return found
+            folders = self._sql.execute("SELECT DISTINCT folder FROM stores").fetchall()
+            query = "SELECT entry, state FROM stores WHERE folder = ?"
+            return {_unpacked(folder): dict(self._sql.execute(query, (folder,))) for (folder,) in folders}
+
+        return self._do(read)
+
+    def place(self, entry: Entry) -> str | None:
+        """Return the place of the document in a store; None if it is not known."""
+
+        def read() -> str | None:
+            key = (_packed(entry[0]), entry[1])
+            row = self._sql.execute("SELECT place FROM stores WHERE folder = ? AND entry = ?", key).fetchone()
+            return None if row is None else _unpacked(row[0])
+
+        return self._do(read)
+
+    def stores(self, place: str) -> list[Entry]:
+        """Return the stores of the documents at a place."""
+
+        def read() -> list[Entry]:
+            rows = self._sql.execute("SELECT folder, entry FROM stores WHERE place = ?", (_packed(place),))
+            return [(_unpacked(folder), entry) for folder, entry in rows]
 
         return self._do(read)
 
@@ -181,25 +197,27 @@ class Index:
 
         return self._do(read)
 
-    def candidates(self, words: Sequence[str], *, deleted: bool) -> list[Candidate]:
-        """Return the documents in which all of these folded words may be; of those with deleted text, if so told."""
+    def candidates(self, words: Sequence[str], *, deleted: bool) -> Iterator[Candidate]:
+        """Yield the documents in which all of these folded words may be, or in whose deleted text, those changed last first."""
 
-        def read() -> list[Candidate]:
-            sought = self._match(words, "past" if deleted else "now")
+        def read() -> Iterator[Row]:
+            table, time = ("past", "deleted_at") if deleted else ("now", "changed")
+            sought = self._match(words, table)
+            if sought == "":
+                return iter(())
+            condition, values = (
+                ("", ())
+                if sought is None
+                else (f"WHERE id IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)", (sought,))
+            )
             columns = "id, place, part, changed, deleted_at, origin"
-            if sought is None:
-                rows = self._sql.execute(f"SELECT {columns} FROM documents")
-            elif sought == "":
-                return []
-            else:
-                table = "past" if deleted else "now"
-                rows = self._sql.execute(
-                    f"SELECT {columns} FROM documents WHERE id IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)",
-                    (sought,),
-                )
-            return [Candidate(it[0], _unpacked(it[1]), *it[2:]) for it in rows]
+            return self._sql.execute(
+                f"SELECT {columns} FROM documents {condition} ORDER BY {time} DESC, place, part", values
+            )
 
-        return self._do(read)
+        rows = self._do(read)
+        while (row := self._do(lambda: next(rows, None))) is not None:
+            yield Candidate(row[0], _unpacked(row[1]), *row[2:])
 
     def _match(self, words: Sequence[str], table: str) -> str | None:
         """Return what FTS5 is asked for; "" if nothing can match, None if everything may."""
@@ -227,7 +245,7 @@ class Index:
         return decode_passages(zlib.decompress(self._do(lambda: self._column(candidate, "passages"))))
 
     def _column(self, candidate: Candidate, name: str) -> bytes:
-        row = self._sql.execute(f"SELECT {name} FROM documents WHERE id = ?", (candidate.id,)).fetchone()
+        row = self._sql.execute(f"SELECT {name} FROM texts WHERE id = ?", (candidate.id,)).fetchone()
         data: bytes = row[0]
         return data
 
@@ -251,38 +269,29 @@ class Index:
                     self._sql.execute("ROLLBACK")
 
     def put(
-        self,
-        place: str,
-        stores: Mapping[Entry, StoreState],
-        documents: Sequence[Document],
-        remarks: Sequence[str],
+        self, place: str, stores: Mapping[Entry, str], documents: Sequence[Document], remarks: Sequence[str]
     ) -> None:
-        """Replace everything about a place."""
+        """Replace everything about a place, whose stores have these states."""
 
         def write() -> None:
             self._remove(place)
-            self._sql.executemany(
-                "INSERT OR REPLACE INTO stores VALUES (?, ?, ?, ?, ?)",
-                [(*map(_packed, (*entry, it.name, it.place)), it.state) for entry, it in stores.items()],
+            sql, key = self._sql, _packed(place)
+            sql.executemany(
+                "INSERT OR REPLACE INTO stores VALUES (?, ?, ?, ?)",
+                [(_packed(folder), entry, state, key) for (folder, entry), state in stores.items()],
             )
-            self._sql.executemany(
-                "INSERT INTO remarks VALUES (?, ?)", [(_packed(place), _packed(it)) for it in remarks]
-            )
+            sql.executemany("INSERT INTO remarks VALUES (?, ?)", [(key, _packed(it)) for it in remarks])
             for it in documents:
-                cursor = self._sql.execute(
-                    "INSERT INTO documents VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        *(_packed(place), it.part, it.changed, it.deleted_at, it.origin),
-                        zlib.compress(it.text.encode("utf-8", "surrogatepass"), 1),
-                        zlib.compress(encode_passages(it.passages), 1),
-                    ),
-                )
-                row = cursor.lastrowid
-                self._sql.execute("INSERT INTO now (rowid, text) VALUES (?, ?)", (row, _searched(it.text)))
+                row = sql.execute(
+                    "INSERT INTO documents VALUES (NULL, ?, ?, ?, ?, ?)",
+                    (key, it.part, it.changed, it.deleted_at, it.origin),
+                ).lastrowid
+                text = zlib.compress(it.text.encode("utf-8", "surrogatepass"), 1)
+                passages = zlib.compress(encode_passages(it.passages), 1)
+                sql.execute("INSERT INTO texts VALUES (?, ?, ?)", (row, text, passages))
+                sql.execute("INSERT INTO now (rowid, text) VALUES (?, ?)", (row, _searched(it.text)))
                 if it.passages:
-                    self._sql.execute(
-                        "INSERT INTO past (rowid, text) VALUES (?, ?)", (row, _past(it.passages))
-                    )
+                    sql.execute("INSERT INTO past (rowid, text) VALUES (?, ?)", (row, _past(it.passages)))
 
         self._write(write)
 
@@ -293,12 +302,13 @@ class Index:
     def _remove(self, place: str) -> None:
         sql, key = self._sql, (_packed(place),)
         for row, text, packed in sql.execute(
-            "SELECT id, text, passages FROM documents WHERE place = ?", key
+            "SELECT id, text, passages FROM documents JOIN texts USING (id) WHERE place = ?", key
         ).fetchall():
             delete = "INSERT INTO {0} ({0}, rowid, text) VALUES ('delete', ?, ?)"
             sql.execute(delete.format("now"), (row, _searched(_inflated(text))))
             if passages := decode_passages(zlib.decompress(packed)):
                 sql.execute(delete.format("past"), (row, _past(passages)))
+        sql.execute("DELETE FROM texts WHERE id IN (SELECT id FROM documents WHERE place = ?)", key)
         for table in ("documents", "stores", "remarks"):
             sql.execute(f"DELETE FROM {table} WHERE place = ?", key)
 

@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from jpterm_like.config import Paths
 from jpterm_like.index.documents import Candidate, Document, Passage, read_documents
 from jpterm_like.index.index_file import Lost, remove_index
-from jpterm_like.index.sources import Entry, Sources, States, StoreState, is_fleeting, is_kept_in_memory
+from jpterm_like.index.sources import Entry, Sources, States, is_fleeting, is_kept_in_memory
 from jpterm_like.index.words import Span, excerpt, find_lines, find_spans, fold, folded_words
 from jpterm_like.stores import served_roots
 
@@ -68,8 +67,6 @@ class Answer(NamedTuple):
     """Whether more was found than was asked for."""
     remarks: list[str]
     """Sentences about what was not searched."""
-    documents: int
-    """How many were searched."""
 
 
 def is_on() -> bool:
@@ -130,47 +127,62 @@ class _Search:
         self._deleted = deleted
         self._limit = limit
         self._progress = progress
+        self._places: dict[Entry, str] = {}
         self._best = _Best(2 * limit + 50)  # copies of a document are left out afterwards
 
     def run(self) -> Answer:
-        remarks = list(self._sources.remarks)
+        old: dict[str, list[str]] = {}
         if self._index is None:
-            stores = self._stores_by_place(self._sources.states({}))
-            changed = sorted(stores)
-            old: dict[str, list[str]] = {}
+            stores = self._changed(self._sources.states({}), {})
         else:
             with self._index.reading():
                 known = self._index.states()
-                states = self._sources.states(known)
-                stores = self._stores_by_place(states)
-                gone, changed = _changes(known, states, stores)
+                stores = self._changed(self._sources.states(known), known)
                 old = self._index.remarks()
-                self._search_index({*gone, *changed})
-            self._forget(gone)
-            for place in (*gone, *changed):
-                old.pop(place, None)
-        new = self._read(changed, stores)
-        remarks += itertools.chain.from_iterable(sentences for _, sentences in sorted({**old, **new}.items()))
+                self._search_index(stores)
+            self._forget([place for place, entries in stores.items() if not entries])
+        remarks = {**old, **self._read(stores)}
+        sentences = itertools.chain.from_iterable(it for _, it in sorted(remarks.items()))
         found = list(itertools.islice(_without_copies(self._best.sorted()), self._limit + 1))
-        return Answer(found[: self._limit], len(found) > self._limit, remarks, len(stores))
+        return Answer(found[: self._limit], len(found) > self._limit, [*self._sources.remarks, *sentences])
 
-    def _stores_by_place(self, states: States) -> dict[str, dict[Entry, StoreState]]:
-        found: dict[str, dict[Entry, StoreState]] = defaultdict(dict)
-        for folder, entries in states.items():
-            for entry, it in entries.items():
-                if it.place:
-                    found[it.place][folder, entry] = it
+    def _changed(self, states: States, known: States) -> dict[str, dict[Entry, str]]:
+        """Return the places whose documents are not as the index knows them, with all of their stores; none if they are gone."""
+        changed: dict[Entry, str] = {}
+        gone: list[Entry] = []
+        for folder in {*known, *states}:
+            before, now = known.get(folder, {}), states.get(folder, {})
+            if before == now and "" not in now.values():
+                continue
+            gone += ((folder, entry) for entry in before if entry not in now)
+            for entry, state in now.items():
+                if not state or before.get(entry) != state:
+                    changed[folder, entry] = state
+        found: dict[str, dict[Entry, str]] = {self._place(entry): {} for entry in (*gone, *changed)}
+        found.pop("", None)  # whose name is damaged
+        for each, state in changed.items():
+            if place := self._place(each):
+                found[place][each] = state
+        if self._index is not None:
+            for place, entries in found.items():
+                for each in self._index.stores(place):
+                    if each[1] in states.get(each[0], {}):
+                        entries[each] = states[each[0]][each[1]]
         return found
+
+    def _place(self, entry: Entry) -> str:
+        if entry not in self._places:
+            place = self._index.place(entry) if self._index is not None else None
+            self._places[entry] = self._sources.place(entry) if place is None else place
+        return self._places[entry]
 
     # Through the index
 
-    def _search_index(self, without: set[str]) -> None:
+    def _search_index(self, without: Container[str]) -> None:
         assert self._index is not None
-        candidates = [
-            it for it in self._index.candidates(self._words, deleted=self._deleted) if it.place not in without
-        ]
-        candidates.sort(key=self._order)
-        for it in candidates:
+        for it in self._index.candidates(self._words, deleted=self._deleted):
+            if it.place in without:
+                continue
             if self._best.is_better_than(self._order(it)):
                 break
             if self._deleted:
@@ -182,7 +194,7 @@ class _Search:
         newest = document.deleted_at if self._deleted else document.changed
         return -newest, document.place, document.part
 
-    def _forget(self, places: Iterable[str]) -> None:
+    def _forget(self, places: Sequence[str]) -> None:
         if self._index is not None and places:
             with self._index.writing():
                 for place in places:
@@ -190,29 +202,25 @@ class _Search:
 
     # From the stores
 
-    def _read(
-        self, places: Sequence[str], stores: dict[str, dict[Entry, StoreState]]
-    ) -> dict[str, list[str]]:
+    def _read(self, stores: dict[str, dict[Entry, str]]) -> dict[str, list[str]]:
         """Read and search the documents at some places, and put them into the index; return remarks by place."""
-        remarks: dict[str, list[str]] = {}
-        done = 0
+        remarks: dict[str, list[str]] = {place: [] for place in stores}
+        places = sorted(place for place, entries in stores.items() if entries)
         for start in range(0, len(places), BATCH):
-            batch: list[tuple[str, list[Document], list[str]]] = []
+            batch: list[tuple[str, list[Document]]] = []
             for place in places[start : start + BATCH]:
                 if self._progress is not None:
-                    self._progress(done, len(places))
-                documents, sentences = self._documents(place, stores[place])
-                batch.append((place, documents, sentences))
-                remarks[place] = sentences
-                done += 1
+                    self._progress(start + len(batch), len(places))
+                documents, remarks[place] = self._documents(place, stores[place])
+                batch.append((place, documents))
             if self._index is not None and self._index.may_write:
                 with self._index.writing():
-                    for place, documents, sentences in batch:
+                    for place, documents in batch:
                         if not is_fleeting(place):  # else it is read each time
-                            self._index.put(place, stores[place], documents, sentences)
+                            self._index.put(place, stores[place], documents, remarks[place])
         return remarks
 
-    def _documents(self, place: str, stores: dict[Entry, StoreState]) -> tuple[list[Document], list[str]]:
+    def _documents(self, place: str, stores: dict[Entry, str]) -> tuple[list[Document], list[str]]:
         if is_kept_in_memory(place):
             return [], []
         inspected = (self._sources.read(entry) for entry in sorted(stores))
@@ -284,23 +292,6 @@ class _Best:
 
 def _key(row: tuple[Key, Found]) -> Key:
     return row[0]
-
-
-def _changes(
-    known: States, states: States, stores: dict[str, dict[Entry, StoreState]]
-) -> tuple[list[str], list[str]]:
-    """Return the places that are gone, and those whose documents have to be read, sorted."""
-    touched: set[str] = set()
-    for folder in {*known, *states}:
-        before, now = known.get(folder, {}), states.get(folder, {})
-        if before == now:
-            continue
-        touched.update(it.place for entry, it in before.items() if entry not in now)
-        touched.update(it.place for entry, it in now.items() if before.get(entry) != it)
-    for entries in states.values():
-        touched.update(it.place for it in entries.values() if not it.state)
-    touched.discard("")
-    return sorted(touched - stores.keys()), sorted(touched & stores.keys())
 
 
 def _without_copies(found: Iterable[Found]) -> Iterator[Found]:

@@ -28,22 +28,12 @@ class Source(NamedTuple):
     """Gives the place of a document, by the name of its store."""
 
 
-class StoreState(NamedTuple):
-    """A store, and its state when it was looked at."""
-
-    name: str
-    """The document's name; "" if it cannot be read."""
-    place: str
-    """Where the document is; "" if it must not be read."""
-    state: str
-    """Of `FolderStorage.states`; empty: it may have changed already."""
-
-
 Entry = tuple[str, str]
 """A store: the folder of its source, and its own folder's name in that."""
 
-States = dict[str, dict[str, StoreState]]
-"""By the folder of the source, and the name of the folder in that."""
+States = dict[str, dict[str, str]]
+"""The state of each store (`FolderStorage.states`), by the folder of the source and the name of the folder in that. An empty
+one may have changed already."""
 
 
 class Sources:
@@ -88,21 +78,17 @@ class Sources:
         for folder, source in self._sources.items():
             if is_in_memory(source.folder):
                 continue
-            known = before.get(folder, {})
             try:
-                states = source.storage.states({entry: it.state for entry, it in known.items()})
+                found[folder] = source.storage.states(before.get(folder, {}))
             except JptermError as problem:
                 self.remarks.append(str(problem))
-                continue
-            mine = found[folder] = {}
-            for entry, state in states.items():
-                was = known.get(entry)
-                if was is None or not was.name:
-                    name = source.storage.name_of(entry) or ""
-                    mine[entry] = StoreState(name, source.place_of(name) if name else "", state)
-                else:
-                    mine[entry] = was if was.state == state else was._replace(state=state)
         return found
+
+    def place(self, entry: Entry) -> str:
+        """Return the place of the document in a store; "" if that cannot be read."""
+        source = self._sources[entry[0]]
+        name = source.storage.name_of(entry[1])
+        return source.place_of(name) if name is not None else ""
 
     def read(self, entry: Entry) -> Inspection | None:
         """Read a store; None if it is gone."""

@@ -15,22 +15,8 @@ import fcntl
 import os
 import shutil
 from pathlib import Path
-from typing import NamedTuple
 
 from jpterm_like.files import disk, private
-
-
-class Stamp(NamedTuple):
-    """A file that has the stamp of an earlier look has not changed since, or within the same tick of its clock."""
-
-    inode: int
-    changed_ns: int
-    """Wall clock."""
-    size_bytes: int
-
-    @classmethod
-    def of(cls, found: os.stat_result) -> Stamp:
-        return cls(found.st_ino, found.st_mtime_ns, found.st_size)
 
 
 class Drive:
@@ -53,15 +39,11 @@ class Drive:
         """Return when a file or folder was last changed (wall clock, seconds)."""
         return os.stat(path).st_mtime
 
-    def stamp(self, path: Path) -> Stamp:
-        """Return what tells a changed file or folder from an unchanged one."""
-        return Stamp.of(os.lstat(path))
-
-    def stamps(self, folder: Path) -> dict[str, Stamp]:
-        """Return the stamps of all folders in a folder, by name."""
+    def stamps(self, folder: Path) -> dict[str, tuple[int, int]]:
+        """Return inode and time of change (wall clock, nanoseconds) of all folders in a folder, by name."""
         with os.scandir(folder) as entries:
             return {
-                entry.name: Stamp.of(entry.stat(follow_symlinks=False))
+                entry.name: ((found := entry.stat(follow_symlinks=False)).st_ino, found.st_mtime_ns)
                 for entry in entries
                 if entry.is_dir(follow_symlinks=False)
             }

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from jpterm_like.storage.disk_layout import is_folder_name, parts_in
-from jpterm_like.storage.drive import Drive, Stamp
+from jpterm_like.storage.drive import Drive
 
 
 def states(drive: Drive, folder: Path, before: Mapping[str, str], settle_s: float) -> dict[str, str]:
@@ -35,23 +35,17 @@ def states(drive: Drive, folder: Path, before: Mapping[str, str], settle_s: floa
         return {}
     settled_ns = int((time.time() - settle_s) * 1e9)
     found: dict[str, str] = {}
-    for name, stamp in stamps.items():
+    for name, (inode, changed_ns) in stamps.items():
+        beginning = f"{inode}.{changed_ns}"
         known = before.get(name, "")
-        if stamp.changed_ns > settled_ns:
-            if is_folder_name(name):
-                found[name] = ""
-            continue
-        beginning = _beginning(stamp)
-        if known == beginning:  # nearly all: closed, and as they were
+        if known == beginning and changed_ns <= settled_ns:  # nearly all: closed, and as they were
             found[name] = known
         elif is_folder_name(name):
             with contextlib.suppress(OSError):  # removed meanwhile
-                found[name] = _state(drive, folder / name, beginning, known)
+                found[name] = (
+                    "" if changed_ns > settled_ns else _state(drive, folder / name, beginning, known)
+                )
     return found
-
-
-def _beginning(stamp: Stamp) -> str:
-    return f"{stamp.inode}.{stamp.changed_ns}"
 
 
 def _state(drive: Drive, folder: Path, beginning: str, known: str) -> str:
@@ -60,5 +54,4 @@ def _state(drive: Drive, folder: Path, beginning: str, known: str) -> str:
         segments = [word.rpartition(".")[0] for word in words[1:]]
     else:
         segments = [part.path.name for part in parts_in(drive, folder) if part.hash is None]
-    sizes = [f"{name}.{drive.stamp(folder / name).size_bytes}" for name in segments]
-    return " ".join([beginning, *sizes])
+    return " ".join([beginning, *(f"{name}.{drive.size(folder / name)}" for name in segments)])

@@ -162,7 +162,7 @@ def test_work_that_only_a_journal_has_is_found_and_nothing_twice(home: Home) -> 
     store.close()
     storage.close()
     answer = find(home.paths, ["quokka"], deleted=False, limit=9)
-    assert [it.text for it in answer.found] == ["quokka one", "quokka two"] and answer.documents == 1
+    assert [it.text for it in answer.found] == ["quokka one", "quokka two"]
 
 
 def test_a_copy_at_another_place_is_not_told_again(home: Home) -> None:
