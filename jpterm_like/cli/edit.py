@@ -10,10 +10,10 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from jpterm_like.access.addresses import (
     Address,
@@ -34,6 +34,9 @@ from jpterm_like.storage.base import Storage
 from jpterm_like.stores import replicas_of
 from jpterm_like.transports.base import CannotConnect, NotAdmitted
 from jpterm_like.tui.text.line_index import Lines
+
+if TYPE_CHECKING:
+    from jpterm_like.tui.ports import Sighting
 
 PROGRESS_AFTER_S: Final = 0.7
 """Loading time after which the terminal shows the progress."""
@@ -131,6 +134,7 @@ def edit(
                 chooses=chooses,
                 near=near,
                 inviter=_Invitations(),
+                everything=_Everything(paths),
                 last_time=last_time,
                 is_named=is_named,
                 inspects=inspects,
@@ -192,6 +196,20 @@ class _Invitations:
         from jpterm_like.cli.share import invite_to_open
 
         return invite_to_open(address, role, lasts_s, at)
+
+
+class _Everything:
+    """Finds words in all documents of this user, for the editor."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+
+    def find(
+        self, written: str, progress: Callable[[int, int], None]
+    ) -> tuple[Sequence[Sighting], Sequence[str]]:
+        from jpterm_like.cli.find_command import find_for_editor
+
+        return find_for_editor(self._paths, written, progress)
 
 
 def _is_waited_for() -> bool:

@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +15,9 @@ from jpterm_like.cli.parser import Command, count
 from jpterm_like.errors import JptermError, escape_for_terminal
 
 if TYPE_CHECKING:
+    from jpterm_like.config import Paths
     from jpterm_like.index.search import Answer, Found
+    from jpterm_like.tui.ports import Sighting
 
 SHOWN_DEFAULT: Final = 50
 SHOWN_MAX: Final = 10_000
@@ -79,6 +81,33 @@ def _find(options: Namespace) -> int:
     for sentence in _notes(answer, options.limit):
         print(f"jpterm-like: {escape_for_terminal(sentence)}", file=sys.stderr)
     return 0 if answer.found else 1
+
+
+EDITOR_MAX: Final = 200
+"""Lines, and deleted passages, in the editor's list."""
+
+
+def find_for_editor(
+    paths: Paths, written: str, progress: Callable[[int, int], None]
+) -> tuple[list[Sighting], list[str]]:
+    """Return where words are now, then where they were deleted, as the editor lists them. Blocks."""
+    from jpterm_like.cli.parser import deletion
+    from jpterm_like.index.search import find
+    from jpterm_like.tui.ports import Sighting
+
+    here = os.getcwd()
+    rows: list[Sighting] = []
+    remarks: list[str] = []
+    for deleted in (False, True):
+        answer = find(paths, written.split(), deleted=deleted, limit=EDITOR_MAX, progress=progress)
+        remarks = answer.remarks
+        for it in answer.found:
+            text = it.text[it.text.rfind("\n", 0, it.spans[0][0]) + 1 :]
+            passage = it.passage
+            by, at = (passage.deleted_by, passage.deleted_at) if passage is not None else ("", 0)
+            which = deletion(passage.deletion) if passage is not None else None
+            rows.append(Sighting(it.place, _near(it.place, here), it.row, text, which, by, at))
+    return rows, remarks
 
 
 class _Progress:

@@ -34,7 +34,7 @@ from jpterm_like.tui.editor import Editor, text_commands
 from jpterm_like.tui.garbage import GarbagePasses
 from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.people_commands import LINES_KEPT
-from jpterm_like.tui.ports import EditorSettings, FileCatalog, Inviter, Opening
+from jpterm_like.tui.ports import EditorSettings, Everything, FileCatalog, Inviter, Opening
 from jpterm_like.tui.remembering import RememberingApp
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.render.palette import Palette
@@ -101,6 +101,7 @@ class EditorApp(RememberingApp):
         near: str = "",
         theme_folders: Iterable[Path] | None = None,
         inviter: Inviter | None = None,
+        everything: Everything | None = None,
         last_time: LastTime | None = None,
         is_named: bool = False,
         inspects: bool = False,
@@ -116,6 +117,7 @@ class EditorApp(RememberingApp):
             near: the address that names are relative to while nothing is open: a server, or a folder of one; "": the working folder.
             theme_folders: the user's own themes; None: where the settings are.
             inviter: makes invitations to open files; None: nobody can be invited from here.
+            everything: finds words in all documents of this user; None: that is not possible here.
             last_time: where carets, folds and tabs are remembered; None: nowhere.
             is_named: my name was given for this run, so that one in the settings does not count.
             inspects: begin with the pane that looks under the hood.
@@ -144,6 +146,7 @@ class EditorApp(RememberingApp):
         self.settings = settings
         self.catalog = catalog
         self.inviter = inviter
+        self.everything = everything
         self.last_time = last_time
         self.is_named = is_named
         self._inspects = inspects

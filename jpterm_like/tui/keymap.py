@@ -164,6 +164,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("search_files", "Search in all files", ("alt+shift+s", "ctrl+shift+f"), "Finding", carets="drop"),
     Command("next_result", "Next result in all files", ("alt+shift+r",), "Finding", carets="drop"),
     Command("previous_result", "Previous result in all files", ("alt+shift+e",), "Finding", carets="drop"),
+    Command("find_everywhere", "Find in everything ever written", (), "Finding", carets="drop"),
     Command("outline", "Go to a heading or symbol", ("ctrl+t",), "Finding", carets="drop"),
     Command("toggle_bookmark", "Toggle bookmark", ("ctrl+b", "alt+shift+k"), "Finding"),
     Command("next_bookmark", "Go to the next bookmark", ("alt+k",), "Finding", carets="drop"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from jpterm_like.tui.project_commands import ProjectCommands
+from jpterm_like.tui.everywhere_commands import EverywhereCommands
 from jpterm_like.tui.text.cells import clean
 
 
-class PastCommands(ProjectCommands, is_whole=False):
+class PastCommands(EverywhereCommands, is_whole=False):
     """The commands of the app on the past."""
 
     def do_look_back(self) -> None:

@@ -306,6 +306,36 @@ class Inviter(Protocol):
         """
 
 
+class Sighting(NamedTuple):
+    """A line with sought words, or a passage with them that was deleted."""
+
+    address: str
+    name: str
+    """Of the document, for people."""
+    row: int
+    """From 0; of a deleted passage, where it was."""
+    text: str
+    """The line, or the part of the passage that begins with the line of the first word."""
+    deletion: tuple[int, int] | None
+    """Site and clock of one of the deletions; None: it is there now."""
+    deleted_by: str
+    deleted_at: int
+    """Wall-clock second."""
+
+
+class Everything(Protocol):
+    """All documents that this user keeps."""
+
+    def find(
+        self, written: str, progress: Callable[[int, int], None]
+    ) -> tuple[Sequence[Sighting], Sequence[str]]:
+        """Where words are and were, and sentences about what was not searched. Blocks; tells how many documents are read.
+
+        Raises:
+            JptermError: these words cannot be sought.
+        """
+
+
 class FileCatalog(Protocol):
     """The other files that can be opened; `jpterm_like.client.file_catalog.FileCatalog` has it."""
 

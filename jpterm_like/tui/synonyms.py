@@ -94,6 +94,7 @@ SYNONYMS: Final[dict[str, str]] = {
     "search_files": "grep, find in files, project search, search project, replace in files, replace everywhere, rg, ripgrep, ag, ack, workspace, folder, global search, :vimgrep, search and replace",
     "next_result": "next match, :cn, quickfix, next file match, next error",
     "previous_result": "previous match, :cp, quickfix, previous file match",
+    "find_everywhere": "deleted text, lost paragraph, recover, search history, search all documents, where did it go, index, trash",
     "outline": "symbol, heading, function, class, section, table of contents, toc, structure, jump, go to symbol, goto, imenu, tags, definition",
     "toggle_bookmark": "mark, pin, set bookmark, flag, m",
     "next_bookmark": "mark, jump to bookmark, pin",
