@@ -181,14 +181,8 @@ def _passage(it: Found, here: str, is_coloured: bool) -> Iterator[str]:
     passage = it.passage
     assert passage is not None
     place = _near(it.place, here)
-    who = passage.deleted_by or "somebody"
-    told = f"{readable(passage.deleted_at)}  {who} deleted this at {place}:{it.row + 1}"
-    authors = [name or "the file" for name in passage.authors]
-    if authors != [passage.deleted_by]:
-        told += f", written by {' and '.join(authors)}"
-    if passage.since:
-        told += f" {'from ' if authors == [passage.deleted_by] else ''}{readable(passage.since)}"
-    yield escape_for_terminal(told)
+    told = f"{place}:{it.row + 1}: deleted by {passage.deleted_by or 'somebody'}"
+    yield escape_for_terminal(f"{told} {readable(passage.deleted_at)}".rstrip())
     start = it.text.rfind("\n", 0, it.spans[0][0]) + 1
     lines = it.text[start:].rstrip("\n").split("\n")
     at = start
@@ -200,10 +194,11 @@ def _passage(it: Found, here: str, is_coloured: bool) -> Iterator[str]:
         )
         yield f"    {_marked(line, spans, is_coloured)}"
         at += len(line) + 1
-    before, after = it.text.count("\n", 0, start), len(lines) - PASSAGE_LINES_MAX
-    cut = [f"{before:,} before" if before else "", f"{after:,} after" if after > 0 else ""]
-    if any(cut):
-        yield f"    ({' and '.join(filter(None, cut))} these; all of it has {it.length:,} characters)"
+    before, after = it.text.count("\n", 0, start), max(0, len(lines) - PASSAGE_LINES_MAX)
+    if before or after:
+        yield f"    ({before:,} lines before these and {after:,} after; {it.length:,} characters in all)"
+    authors = " and ".join(name or "the file" for name in passage.authors)
+    yield escape_for_terminal(f"    written by {authors} {readable(passage.since)}".rstrip())
     yield escape_for_terminal(f"    → jpterm-like restore {shlex.quote(place)} --deletion {passage.deletion}")
 
 
