@@ -122,4 +122,4 @@ def _described(it: Sighting) -> str:
     if it.deletion is None:
         return place
     when = time.strftime(" on %d %b %Y", time.localtime(it.deleted_at)) if it.deleted_at else ""
-    return f"deleted by {clean(it.deleted_by or 'somebody', 30)}{when} · {place}"
+    return f"{place} · deleted by {clean(it.deleted_by or 'somebody', 30)}{when}"

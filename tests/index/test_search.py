@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -357,3 +360,30 @@ def test_a_search_tells_how_far_it_is(home: Home) -> None:
     told.clear()
     find(home.paths, ["quokka"], deleted=False, limit=9, progress=lambda done, of: told.append((done, of)))
     assert told == []
+
+
+def test_searches_at_once_while_the_index_is_removed_and_cut_give_the_same_answers(home: Home) -> None:
+    """As processes of one person do, each with an index of its own open."""
+    home.live(10)
+    expected = {deleted: without_index(home, "quokka", deleted=deleted) for deleted in (False, True)}
+    wrong: list[object] = []
+
+    def search_again() -> None:
+        try:
+            for turn in range(4):
+                deleted = turn % 2 == 1
+                found = find(home.paths, ["quokka"], deleted=deleted, limit=20)
+                if found != expected[deleted]:
+                    wrong.append(found)
+        except BaseException as problem:  # noqa: BLE001 - told below
+            wrong.append(problem)
+
+    threads = [threading.Thread(target=search_again) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    spoilers = [delete, empty, lambda path: os.truncate(path, os.path.getsize(path) // 2)]
+    while any(thread.is_alive() for thread in threads):
+        with contextlib.suppress(OSError):
+            home.chance.choice(spoilers)(home.index)
+        time.sleep(0.02)
+    assert wrong == []
