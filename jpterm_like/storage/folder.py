@@ -555,6 +555,8 @@ class FolderStorage:
 
     def inspect_folder(self, entry: str) -> Inspection | None:
         """As `inspect`, by the name of a document's folder, as `states` has it."""
+        from jpterm_like.storage import inspection
+
         return inspection.inspect_document(self.folder / entry, self._drive)
 
     def set_aside(self, name: str) -> None:
