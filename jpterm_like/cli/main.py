@@ -33,6 +33,7 @@ COMMAND_NAMES: Final = frozenset(
         "changes",
         "revert",
         "restore",
+        "find",
         "export",
         "demo",
         "inspect",

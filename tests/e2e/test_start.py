@@ -20,6 +20,7 @@ LATER = {
     "jpterm_like.access.tokens",
     "jpterm_like.cli.commands",
     "jpterm_like.cli.export_commands",
+    "jpterm_like.cli.find_command",
     "jpterm_like.cli.history_commands",
     "jpterm_like.cli.hood_commands",
     "jpterm_like.cli.manual_pages",
