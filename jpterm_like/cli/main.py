@@ -39,6 +39,7 @@ COMMAND_NAMES: Final = frozenset(
         "inspect",
         "verify",
         "sync",
+        "places",
         "doctor",
         "forget",
         "completion",
