@@ -74,6 +74,7 @@ LATER = {
     "jpterm_like.tui.text.minimal_edits",
     "jpterm_like.tui.text.outline",
     "jpterm_like.tui.text.pairs",
+    "jpterm_like.tui.text.paths",
     "jpterm_like.tui.text.prefix",
     "jpterm_like.tui.text.search",
     "jpterm_like.tui.text_commands",

@@ -162,6 +162,11 @@ class Messages:
             sentence, style = told[-1]
             told[-1] = (f"{sentence}  {CLOSES}", style)
         told += [(sentence, palette.bar_strong) for sentence in self._told()]
+        from jpterm_like.tui.text.paths import (
+            shorten_paths,  # loaded on demand: the first screen says nothing
+        )
+
+        told = [(shorten_paths(sentence, (width - 2) // 2), style) for sentence, style in told]
         folded = [[(row, style) for row in fold(sentence, width - 2)] for sentence, style in told]
         self._left_out = 0
         while len(folded) > 1 and sum(map(len, folded)) > rows_max:

@@ -268,3 +268,13 @@ def test_an_offer_stays_and_does_not_look_like_an_error() -> None:
     assert styles == [PALETTE.error, PALETTE.offer] and PALETTE.offer != PALETTE.error
     messages.forget("apart")
     assert messages.text == "The hub cannot be started."
+
+
+def test_a_long_path_leaves_room_for_the_point_on_a_small_screen() -> None:
+    messages = Messages()
+    path = "/home/ann/projects/company/reports/2026/november/of-the-whole-department/notes.md"
+    messages.say(f"{path} cannot be written: permission is denied.", 0.0, serious=True)
+    assert texts(messages, 60, 15) == [
+        "/home/…/notes.md cannot be written: permission is denied.",
+        "(esc closes)",
+    ]
