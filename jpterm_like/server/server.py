@@ -295,7 +295,7 @@ class Server:
             case wire.Read(request, path, start):
                 self._tasks.start(self._read_text(connection, request, path, start))
             case wire.Carry(request, collection, folder):
-                self._tasks.start(self._carry(connection, request, collection, folder))
+                self._tasks.start(self._carry(connection, request, collection, folder), connection)
             case wire.Done(request):
                 self._admission.note_answer(connection, request)
             case events.Left(channel):

@@ -13,6 +13,7 @@ from jpterm_like.cli.main import main
 from jpterm_like.packs.marker import encode, marker_name
 from jpterm_like.packs.names import MarkerName
 from jpterm_like.retention import forget
+from jpterm_like.server.carrying import Carrying
 from jpterm_like.server.connections import OpenDocument
 from jpterm_like.server.server import Server
 from tests.cli.syncing import Person
@@ -501,3 +502,18 @@ def test_a_history_that_was_forgotten_comes_back(ann: Person, bob: Person, place
     (ann.texts / "notes.md").unlink()
     all_sync(place, ann, bob)
     assert ann.files() == {"notes.md": "hello\nbob\n"}
+
+
+def test_a_mistake_of_ours_in_the_server_ends_the_command(
+    ann: Person, place: Path, monkeypatch: pytest.MonkeyPatch, mistakes: list[str]
+) -> None:
+    """It says so in a sentence, instead of waiting for an answer."""
+
+    async def carry(self: Carrying, *arguments: object) -> None:
+        raise AssertionError("a mistake")
+
+    monkeypatch.setattr(Carrying, "carry", carry)
+    ann.write("notes.md", "hello\n")
+    assert "mistake" in ann.sync(place)["refused"].lower()
+    assert mistakes
+    mistakes.clear()
