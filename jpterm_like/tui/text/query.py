@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator
-from time import process_time
+from itertools import islice
+from time import perf_counter, process_time
 from typing import Any, Final, NamedTuple
 
 PATTERN_S: Final = 0.1
@@ -20,6 +21,9 @@ CODE_POINT_S: Final = 2e-6
 
 LONG: Final = 20_000
 """A longer line is searched in stretches of this length, and around the place in question."""
+
+BLOCK_MAX: Final = 64
+"""The most matches between two readings of the processor's clock."""
 
 REACH: Final = 1_000
 """How far beyond a stretch of a long line a match is looked for that begins in it. A longer one is found as well."""
@@ -101,18 +105,48 @@ class BoundedPattern:
             try:
                 limit_s = self._limit_s + fair_s - self._lost_s
                 found = self.compiled.finditer(text, start, end, timeout=limit_s)
+                size = 1  # a few are often enough, and reading the clock may take longer than a match
                 while True:
                     began = process_time()
-                    match = next(found, None)
+                    block = list(islice(found, size))
                     spent_s += process_time() - began
-                    if match is None:
+                    yield from block
+                    if len(block) < size:
                         break
-                    yield match
+                    size = min(2 * size, BLOCK_MAX)
             except TimeoutError:
                 self.gave_up = True
             finally:
                 self._lost_s += max(0.0, spent_s - fair_s)
                 self.gave_up = self.gave_up or self._lost_s > self._limit_s
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """List start and end of each match in some whole lines; fewer if the pattern was given up. The time is taken for all lines
+        together."""
+        if not self.is_regex:
+            return [match.span() for match in self.compiled.finditer(text)]
+        found: list[tuple[int, int]] = []
+        if self.gave_up:
+            return found
+        lines = text.split("\n")
+        fair_s = LINE_S * len(lines) + CODE_POINT_S * len(text)
+        limit_s = self._limit_s + fair_s - self._lost_s
+        base = 0
+        began, look_at = process_time(), perf_counter() + limit_s
+        try:
+            for line in lines:
+                matches = self.compiled.finditer(line, timeout=limit_s)
+                found += [(base + match.start(), base + match.end()) for match in matches]
+                base += len(line) + 1
+                if perf_counter() > look_at:
+                    if process_time() - began > limit_s:
+                        break
+                    look_at = perf_counter() + limit_s
+        except TimeoutError:
+            self.gave_up = True
+        self._lost_s += max(0.0, process_time() - began - fair_s)
+        self.gave_up = self.gave_up or self._lost_s > self._limit_s
+        return found
 
     def in_stretch(self, text: str, start: int, end: int) -> Iterator[re.Match[str]]:
         """Iterate over the matches that begin between two columns of a long line, without reading far beyond."""

@@ -87,21 +87,10 @@ class Matches:
         """Iterate over all matches in a line, with a None where a pause may be made."""
         return self._pattern.in_pieces(text)
 
-    def _spans(self, text: str) -> list[tuple[int, int]]:
-        """List start and end of each match in whole lines."""
-        if not self._pattern.is_regex:
-            return [match.span() for match in self.in_line(text)]
-        spans = []
-        base = 0
-        for line in text.split("\n"):
-            spans += [(base + match.start(), base + match.end()) for match in self.in_line(line)]
-            base += len(line) + 1
-        return spans
-
     def _in_rows(self, first: int, last: int) -> list[tuple[int, int]]:
         """The matches in rows `first` to `last`, the last included, as offsets."""
         start, end = self._text_layout.lines.start(first), self._text_layout.lines.span(last)[1]
-        spans = self._spans(self._text_layout.buffer.slice(start, end))
+        spans = self._pattern.spans(self._text_layout.buffer.slice(start, end))
         return self._in_region([(start + a, start + b) for a, b in spans])
 
     def _in_stretch(self, row: int, first: int, last: int) -> list[tuple[int, int]]:

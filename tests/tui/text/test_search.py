@@ -220,9 +220,8 @@ def test_a_pattern_that_backtracks_without_end_is_given_up(monkeypatch: pytest.M
 def test_a_pattern_that_is_slow_in_each_line_is_given_up_after_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it takes too long counts for all lines together: 900 of them would stop the keyboard for a minute."""
     now = iter(range(1_000_000))
-    monkeypatch.setattr(
-        "jpterm_like.tui.text.query.process_time", lambda: next(now) * 0.01
-    )  # a look takes 10 ms
+    for clock in ("process_time", "perf_counter"):  # a look takes 10 ms
+        monkeypatch.setattr(query_module, clock, lambda: next(now) * 0.01)
     matches = Matches(TextLayout(TextBuffer.genesis("word\n" * 900)), Query("w.rd", regex=True))
     while matches.count():
         pass
@@ -280,3 +279,21 @@ def test_a_pattern_is_looked_for_in_shorter_steps_than_words(monkeypatch: pytest
         read.clear()
         assert next(matches.seek(len(text) // 2, forward=False)) is None
         assert sum(read) <= PATTERN_CHUNK + query_module.REACH + 10
+
+
+def test_the_processors_clock_is_not_read_at_each_match(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counting 10,000 matches of a pattern read it 20,000 times, which took longer than finding them."""
+    reads: list[int] = []
+    monkeypatch.setattr(query_module, "process_time", lambda: float(reads.append(1) or 0))
+    monkeypatch.setattr(query_module, "perf_counter", lambda: 0.0)
+    matches = Matches(TextLayout(TextBuffer.genesis("a b " * 20_000)), Query("a", regex=True))
+    while matches.count():
+        pass
+    assert len(matches.starts) >= module.COUNT_MAX
+    assert len(reads) < module.COUNT_MAX / 10
+    reads.clear()
+    matches = Matches(TextLayout(TextBuffer.genesis("a b\n" * 9_000)), Query("a", regex=True))
+    while matches.count():
+        pass
+    assert len(matches.starts) == 9_000
+    assert len(reads) < 9_000 / 100
