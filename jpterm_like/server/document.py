@@ -455,7 +455,10 @@ class Document:
                 store.write_blob(CHARSET, charset)
             if self.access.sources:
                 store.write_blob(ACCESS, self.access.encode())
-            if synced_as := self.saver.store.read_blob(SYNCED_AS):
+            synced_as = None
+            with contextlib.suppress(StorageError):  # a lost store is why there is a new one
+                synced_as = self.saver.store.read_blob(SYNCED_AS)
+            if synced_as:
                 store.write_blob(SYNCED_AS, synced_as)
             store.snapshot(records, lambda read: list(read) == records)
             if noted is not None:
