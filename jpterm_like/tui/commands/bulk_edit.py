@@ -85,7 +85,7 @@ class BulkEdit:
         clock: Callable[[], float] = perf_counter,
     ) -> None:
         """Change rows `first` to `last`, the last included; `edits` gives those of a row, from the last to the first, and None where
-        it may pause: a single row may be the whole text. An edit may take the newline behind its row."""
+        it may pause: a single row may be the whole text. The only edit of a row may take the newline behind it."""
         self._session = session
         self._text_layout = text_layout
         self._edits = edits
@@ -105,6 +105,8 @@ class BulkEdit:
         self.changes = 0
         self.last: TrackedOffset | None = None
         """Behind the last edit in the text."""
+        self.last_start: TrackedOffset | None = None
+        """Where that begins to differ from what was there."""
 
     @property
     def tells(self) -> str:
@@ -129,7 +131,7 @@ class BulkEdit:
             edits = iter(self._edits(row))
             of_row: list[Splice] = []
             found.append(of_row)
-            is_done = self._gather(edits, start, of_row, until, count - edited)
+            is_done = self._gather(edits, start, of_row, until, max(EDITS_MIN, count - edited))
             edited += len(of_row)
             if not is_done:
                 line = buffer.slice(start, behind)
@@ -215,12 +217,9 @@ class BulkEdit:
         wanted = [splice for splice in smallest if splice.start < splice.end or splice.text]
         if wanted:
             self._session.replace_all(wanted)
-        last = splices[0]
-        behind = last.end + _growth(splices)
-        if self.last is None:
-            self.last = TrackedOffset(buffer, behind)
-        else:
-            self.last.put(behind)
+        before = _growth(splices[1:])
+        self.last = TrackedOffset(buffer, splices[0].end + before + _growth(splices[:1]))
+        self.last_start = TrackedOffset(buffer, smallest[0].start + before)
         self._pace.note(len(splices), self._clock() - began)
 
     def end(self) -> None:

@@ -7,6 +7,7 @@ from time import process_time
 
 import pytest
 
+from jpterm_like.client.events import Changed, Event
 from jpterm_like.tui.commands.vi import grammar
 from tests.tui.desk import Desk
 from tests.tui.vim.compare import Headless
@@ -119,3 +120,14 @@ async def test_a_macro_that_calls_itself_ends_with_a_sentence(monkeypatch: pytes
         editor.type_keys("@a")
         await ends(editor)
         assert "5,000 keys" in editor.said[-1]
+
+
+@pytest.mark.parametrize("keys", [":%s/a/b/g\r", ":g/a/s/a/b/g\r", ":g/a/d\r"])
+async def test_many_lines_are_changed_by_few_patches(keys: str) -> None:
+    """With a patch for each match, 100,000 lines took 40 seconds."""
+    editor = Headless(desk := Desk("a a\n" * 2_000))
+    patches: list[Event] = []
+    desk.listen(lambda event: patches.append(event) if isinstance(event, Changed) else None)
+    editor.type_keys(keys)
+    await ends(editor)
+    assert "a" not in desk.buffer.text and len(patches) < 400

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from typing import Any, Final
 
+from jpterm_like.tui.commands.bulk_edit import LineEdit
 from jpterm_like.tui.commands.vi import operators, shell
 from jpterm_like.tui.commands.vi.failure import Failed, NotFound
 from jpterm_like.tui.commands.vi.host import Vi
@@ -14,6 +15,7 @@ from jpterm_like.tui.commands.vi.key_notation import Key, write_key
 from jpterm_like.tui.commands.vi.line_runs import TrackedLine, lines_between
 from jpterm_like.tui.commands.vi.operators import Range
 from jpterm_like.tui.commands.vi.patterns import Search, end_of
+from jpterm_like.tui.commands.vi.registers import Register
 from jpterm_like.tui.commands.vi.settings import set_options
 from jpterm_like.tui.commands.vi.substitute import Substitution
 from jpterm_like.tui.commands.vi.text import Place
@@ -335,15 +337,25 @@ class Ex:
         if pattern is None or (name not in tuple("dsmtjy><&") and not is_normal):
             raise Failed(f":g with {clean(command, 20)} is not supported; d s m t j y > < & normal are.")
         vi.require_writing()
+        search = Search(pattern)
+
+        def is_wanted(line: str) -> bool:
+            return (search.first(line) is None) == inverse
+
+        if (many := self._in_rows(command, first, min(last, text.rows - 1), is_wanted)) is not None:
+            if not (count := (yield from many)):
+                raise NotFound(f"Not found: {clean(body[:end], 40)}")
+            vi.editor.say(f"{count:,} lines.")
+            return
         found: list[TrackedLine] = []
-        search, row = Search(pattern), first
+        row = first
         while row <= min(last, text.rows - 1):
             if vi.is_due:
                 here = text.track(Place(row, 0))
                 yield from vi.pause()
                 shift = text.place_of(here).row - row
                 row, last = row + shift, last + shift
-            if (search.first(text.line(row)) is None) == inverse:
+            if is_wanted(text.line(row)):
                 found.append(TrackedLine(text, row))
             row += 1
         if not found:
@@ -363,6 +375,54 @@ class Ex:
                 yield from self.run(command)
         vi.text.go(vi.text.on_character(vi.text.caret))
         vi.editor.say(f"{len(found):,} lines.")
+
+    def _in_rows(
+        self, command: str, first: int, last: int, is_wanted: Callable[[str], bool]
+    ) -> Generator[None, Key, int] | None:
+        """Run `s` or `d` on the lines that are wanted as one change of many lines, which gives their number; None for other
+        commands, which are run on one line after the other."""
+        name, after = _pattern_command(command)
+        if command in ("d", "delete"):
+            return self._delete_rows(first, last, is_wanted)
+        if name not in ("s", "su", "substitute"):
+            return None
+        substitution, count = Substitution.parse(self._vi, after, self.substitution)
+        if count or "c" in substitution.flags:
+            return None
+        self.substitution = substitution
+        substitution.quiet = True
+        return substitution.run_where(self._vi, first, last, is_wanted)
+
+    def _delete_rows(
+        self, first: int, last: int, is_wanted: Callable[[str], bool]
+    ) -> Generator[None, Key, int]:
+        vi, text, count = self._vi, self._vi.text, 0
+
+        def edits(row: int) -> Iterator[LineEdit | None]:
+            nonlocal count
+            line = text.line(row)
+            if is_wanted(line):
+                count += 1
+                vi.registers.delete("", Register((line,), "line"), True)
+                yield 0, len(line) + 1, ""
+
+        # The last line of a text is deleted with the newline before it.
+        ends = last == text.rows - 1
+        end = text.track(Place(last, 0))
+        here = None
+        if last - ends >= first:
+            for change in text.edit_rows(first, last - ends, edits):
+                here = change.last
+                yield from vi.pause()
+        row = text.place_of(end).row
+        if ends and is_wanted(line := text.line(row)):
+            count += 1
+            span = Range(Place(row, 0), Place(row, len(line)), "line", big=True)
+            text.go(operators.delete(text, vi.registers, span, ""))
+        elif here is not None:
+            row = min(text.place_of(here).row, text.rows - 1)
+            text.go(Place(row, text.indent(row)))
+        return count
 
 
 def _pattern_command(rest: str) -> tuple[str, str]:

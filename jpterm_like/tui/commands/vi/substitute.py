@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
+from typing import Any, Final
 
+from jpterm_like.tui.commands.bulk_edit import LineEdit
 from jpterm_like.tui.commands.vi.failure import Failed, NotFound
 from jpterm_like.tui.commands.vi.host import Vi
 from jpterm_like.tui.commands.vi.key_notation import Key
@@ -13,6 +15,9 @@ from jpterm_like.tui.commands.vi.text import Place
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.query import BadPattern
+
+PAUSE_EVERY: Final = 50
+"""Matches of a line between two places where the search may pause; a line may be the whole text."""
 
 
 class Substitution:
@@ -71,8 +76,18 @@ class Substitution:
     def run(self, vi: Vi, first: int, last: int) -> Generator[None, Key, Any]:
         """Replace in the rows from `first` to `last`, in slices."""
         run = _Run(vi, self, first, last)
-        yield from run.lines()
+        yield from run.lines() if "c" in self.flags else run.rows(first, last)
         run.tell()
+
+    def run_where(
+        self, vi: Vi, first: int, last: int, is_wanted: Callable[[str], bool]
+    ) -> Generator[None, Key, int]:
+        """Replace in those rows from `first` to `last` whose text is wanted, and return how many these were."""
+        run = _Run(vi, self, first, last)
+        wanted = yield from run.rows(first, last, is_wanted)
+        with suppress(NotFound):
+            run.tell()
+        return wanted
 
 
 class _Run:
@@ -96,8 +111,53 @@ class _Run:
     def _track(self, offset: int) -> TrackedOffset:
         return TrackedOffset(self._vi.editor.session.buffer, offset)
 
+    def rows(
+        self, first: int, last: int, is_wanted: Callable[[str], bool] = lambda line: True
+    ) -> Generator[None, Key, int]:
+        """Do it in the rows that are wanted without asking, in slices, and return how many these were."""
+        vi, counts, wanted = self._vi, "n" in self._asked.flags, 0
+
+        def edits(row: int) -> Iterator[LineEdit | None]:
+            nonlocal wanted
+            line = vi.text.line(row)
+            if not is_wanted(line):
+                return
+            wanted += 1
+            found: list[LineEdit] = []
+            for match in self._matches(line):
+                if not self._has_found:
+                    vi.marks.jump()
+                    self._has_found = True
+                found.append((*match.span(), "" if counts else expand(match, self._asked.template)))
+                if not len(found) % PAUSE_EVERY:
+                    yield None
+            self._changes += len(found)
+            self._lines += bool(found)
+            if not counts:
+                yield from reversed(found)
+
+        for change in vi.text.edit_rows(first, last, edits):
+            self._last = change.last
+            yield from vi.pause()
+        return wanted
+
+    def _matches(self, line: str) -> Iterator[Any]:
+        """The matches of a line that are to be replaced."""
+        column, is_behind_match = 0, False
+        while (match := self._search.first(line, column)) is not None:
+            if is_behind_match and match.span() == (column, column):
+                # As in Vim, nothing is no match directly behind another one, nor at the end of the line then.
+                if column + 1 >= len(line):
+                    return
+                column, is_behind_match = column + 1, False
+                continue
+            yield match
+            column, is_behind_match = match.end(), True
+            if "g" not in self._asked.flags or column >= len(line):
+                return
+
     def lines(self) -> Generator[None, Key, Any]:
-        """Do it in all of the lines."""
+        """Do it in all of the lines, after a question for each match."""
         text = self._vi.text
         while self._here.offset <= self._end.offset and self._answer not in ("q", "l"):
             before = self._changes

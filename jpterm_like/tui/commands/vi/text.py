@@ -5,13 +5,18 @@ A newline at the end of the text ends its last line, as in vi; the empty row tha
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from jpterm_like.tui.commands.bulk_edit import BulkEdit, LineEdit
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.commands.lines import indent_of
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.minimal_edits import trim
+
+SLICE_S: Final = 0.008
+"""How long many lines are edited at a time. A command pauses when its turn has taken 20 ms."""
 
 
 class Place(NamedTuple):
@@ -151,6 +156,31 @@ class Text:
             editor.is_changing = before
         self.last_change = TrackedOffset(editor.session.buffer, splice.start)
         editor.note_edit(splice.start)
+
+    def edit_rows(
+        self, first: int, last: int, edits: Callable[[int], Iterable[LineEdit | None]]
+    ) -> Generator[BulkEdit, None, None]:
+        """Edit rows `first` to `last` (included), yielding after each slice of time; see `BulkEdit`."""
+        editor = self.editor
+        change = BulkEdit(editor.session, editor.text_layout, first, last, edits)
+        try:
+            while True:
+                self.begin_step()
+                before, editor.is_changing = editor.is_changing, True
+                try:
+                    more = change.step(SLICE_S)
+                finally:
+                    editor.is_changing = before
+                yield change
+                if not more:
+                    break
+        finally:
+            change.end()
+            if change.last_start is not None:
+                change.last_start.follow()
+                self.changed = True
+                self.last_change = change.last_start
+                editor.note_edit(change.last_start.offset)
 
     def replace(self, start: Place, end: Place, text: str) -> None:
         self.edit(self.offset(start), self.offset(end), text)
