@@ -13,12 +13,19 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from crdt import Version
+from crdt.binary import encode_text
 from crdt.errors import ForeignOp
 from crdt.messages import ANNOUNCE, MARK, read_message
 from jpterm_like.packs.records import LINEAGE_BYTES, Birth, Hello
 
 SAVED_MAX: Final = 16
 """States of plain files that are known of each document."""
+PERSON_LENGTH_MAX: Final = 64
+"""Most characters of a person's name that are shown, or become a part of a file's name; as in messages."""
+COMPONENT_BYTES_MAX: Final = 255
+"""Longest name of a file in its folder."""
+ENDING_LENGTH_MAX: Final = 16
+"""A longer part after the last dot is no ending."""
 FORMAT: Final = 1
 """Of what `Documents.encode` writes. Another format is not read: then all of it is made anew from the packs."""
 
@@ -152,7 +159,7 @@ class Documents:
     def author_of(self, lane: str) -> str:
         """Who writes a lane, as far as that was said."""
         hello = self.hellos.get(lane)
-        return hello.author if hello is not None else ""
+        return printable_name(hello.author) if hello is not None else ""
 
     def encode(self) -> bytes:
         """Write it as JSON."""
@@ -228,15 +235,26 @@ def changes_of(message: bytes) -> dict[int, int]:
     return counts
 
 
+def printable_name(name: str) -> str:
+    """Return the name of a person as it can be sent and shown: strangers may have written any characters into a pack, and any number."""
+    return "".join(character for character in name if character.isprintable())[:PERSON_LENGTH_MAX]
+
+
 def alternative_names(name: str, who: str) -> Iterable[str]:
-    """Return names for a document whose own one is another document's here: "notes (Bob).md", "notes (Bob 2).md" and so on."""
+    """Return names for a document whose own one is another document's here: "notes (Bob).md", "notes (Bob 2).md" and so on.
+
+    A name that becomes too long for a file loses the end of its stem.
+    """
     folder, slash, last = name.rpartition("/")
     stem, dot, ending = last.rpartition(".")
-    if not stem:
+    if not stem or len(ending) > ENDING_LENGTH_MAX:
         stem, dot, ending = last, "", ""
-    who = who.replace("/", "-") or "other"
+    who = who.replace("/", "-").replace("\\", "-") or "other"
     for number in range(1, 100):
-        yield f"{folder}{slash}{stem} ({who if number == 1 else f'{who} {number}'}){dot}{ending}"
+        mark = f" ({who if number == 1 else f'{who} {number}'}){dot}{ending}"
+        room = max(1, COMPONENT_BYTES_MAX - len(encode_text(mark)))
+        short = encode_text(stem)[:room].decode("utf-8", "ignore") or "text"
+        yield f"{folder}{slash}{stem if len(encode_text(stem)) <= room else short}{mark}"
 
 
 def _birth(written: Any) -> Birth | None:

@@ -29,7 +29,13 @@ from jpterm_like.collection import Collection, collection_folder, load
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.files.read import FileProblem, read_plain
 from jpterm_like.packs import records
-from jpterm_like.packs.documents import DocumentNotes, Documents, alternative_names, changes_of
+from jpterm_like.packs.documents import (
+    DocumentNotes,
+    Documents,
+    alternative_names,
+    changes_of,
+    printable_name,
+)
 from jpterm_like.packs.records import Birth, Changes, Deleted, Name, Saved, document_id
 from jpterm_like.saver import RECORD_BYTES, Saver, restore
 from jpterm_like.server import rename
@@ -325,8 +331,9 @@ class _Carry:
         self._packs.coming[document] = packs
         saved = notes.saved.get(_digest(plain.raw))
         if saved is None or not saved <= buffer.version:
-            saved = buffer.version if buffer.text == plain.text else None
-        if saved is None or buffer.waiting:
+            saved = buffer.version
+        # What packs say of a file is no proof: words that only the file has must not be overwritten.
+        if buffer.at(saved) != plain.text or buffer.waiting:
             return False
         self._storage.delete(pad_name)
         with contextlib.closing(self._storage.open(pad_name)) as store:
@@ -515,7 +522,7 @@ class _Carry:
                 if message.lane != self._collection.lane:
                     for site, count in changes_of(message.data).items():
                         self.outcome.got += count
-                        if author := buffer.author_of(site):
+                        if author := printable_name(buffer.author_of(site)):
                             self.outcome.people[author] += count
                     self.outcome.got_documents.add(document)
             notes.carried.add_message(message.data)

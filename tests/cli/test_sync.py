@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from crdt import TextBuffer, Version
 from jpterm_like import collection as collections
 from jpterm_like.cli.main import main
+from jpterm_like.packs import records
 from jpterm_like.packs.marker import encode, marker_name
-from jpterm_like.packs.names import MarkerName
+from jpterm_like.packs.names import MarkerName, lane_name
+from jpterm_like.packs.pack import encode as encode_pack
+from jpterm_like.packs.records import Birth, Changes, Content, Hello, Saved, document_id
 from jpterm_like.retention import forget
 from jpterm_like.server.carrying import Carrying
 from jpterm_like.server.connections import OpenDocument
@@ -308,37 +313,70 @@ def hostile_names() -> list[str]:
     ]
 
 
+def put_pack(place: Path, person: Person, birth: Birth, *contents: Content, author: str = "") -> None:
+    """Put a pack of a stranger at a place of a person's collection."""
+    [path] = (person.home / "state" / "jpterm-like" / "collections").iterdir()
+    known = collections.load(path)
+    assert known is not None
+    blocks = {document_id(known.collection, birth): [records.encode(each) for each in (birth, *contents)]}
+    if author:
+        blocks[records.COLLECTION_ITSELF] = [records.encode(Hello("jpterm-like", author, 1, 0))]
+    pack, data = encode_pack(known.collection, lane_name(b"stranger"), 1, 1, blocks)
+    (place / str(pack)).write_bytes(data)
+
+
 @pytest.mark.parametrize("name", hostile_names())
 def test_a_name_that_leads_elsewhere_is_not_written(
     ann: Person, bob: Person, place: Path, tmp_path: Path, name: str
 ) -> None:
     """Names are data: what a stranger wrote into a pack passes the rules of a shared folder before it is a path."""
-    from crdt import TextBuffer, Version
-    from jpterm_like.packs import records
-    from jpterm_like.packs.names import lane_name
-    from jpterm_like.packs.pack import encode as encode_pack
-    from jpterm_like.packs.records import Birth, Changes, document_id
-
     ann.write("notes.md", "hello\n")
     ann.sync(place)
-    collection = next(
-        iter(
-            collections.load(path) for path in (ann.home / "state" / "jpterm-like" / "collections").iterdir()
-        )
-    )
-    assert collection is not None
     evil = TextBuffer.genesis("evil\n")
-    birth = Birth(evil.lineage, name)
-    document = document_id(collection.collection, birth)
-    found = [records.encode(birth), records.encode(Changes(evil.changes_since(Version())))]
-    pack, data = encode_pack(collection.collection, lane_name(b"stranger"), 1, 1, {document: found})
-    (place / str(pack)).write_bytes(data)
+    put_pack(place, ann, Birth(evil.lineage, name), Changes(evil.changes_since(Version())))
     before = {path for path in tmp_path.rglob("*") if path.name.startswith(("evil", ".bashrc", "config"))}
     facts = bob.sync(place)
     assert bob.files() == {"notes.md": "hello\n"}
     assert not facts["same"] and facts["problems"]
     after = {path for path in tmp_path.rglob("*") if path.name.startswith(("evil", ".bashrc", "config"))}
     assert {path for path in after - before if path.is_file()} == set()
+
+
+@pytest.mark.parametrize("who", ["\ud800", "B\nob", "\x1b[31m", "A" * 1000, "a\\b", "/.."])
+def test_a_stranger_may_have_any_name(ann: Person, bob: Person, place: Path, who: str) -> None:
+    """It becomes a part of a file's name, and of what is said."""
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    stranger = TextBuffer(author=who, lineage=(genesis := TextBuffer.genesis("evil\n")).lineage)
+    stranger.integrate(genesis.changes_since(Version()))
+    stranger.replace(0, 0, "more ")
+    birth = Birth(genesis.lineage, "notes.md")
+    put_pack(place, ann, birth, Changes(stranger.changes_since(Version())), author=who)
+    for person in (ann, bob, ann):
+        facts = person.sync(place)
+        assert facts["same"], facts
+        assert all(each.isprintable() for each in facts["by"])
+        assert sorted(person.files().values()) == ["hello\n", "more evil\n"]
+
+
+def test_what_packs_say_of_a_file_is_no_proof(ann: Person, bob: Person, place: Path) -> None:
+    """A file whose bytes are noted for a version, and are another text, is a document of its own: its words stay."""
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    genesis = TextBuffer.genesis("hello\n")
+    digest = hashlib.blake2b(b"precious\n", digest_size=records.DIGEST_BYTES).digest()
+    put_pack(place, ann, Birth(genesis.lineage, "notes.md"), Saved(digest, genesis.version))
+    bob.write("notes.md", "precious\n")
+    bob.sync(place)
+    assert sorted(bob.files().values()) == ["hello\n", "precious\n"]
+
+
+def test_a_name_with_no_room_for_another_one_is_shortened(ann: Person, bob: Person, place: Path) -> None:
+    name = "é" * 125 + ".md"
+    ann.write(name, "by ann\n")
+    bob.write(name, "by bob\n")
+    all_sync(place, ann, bob)
+    assert sorted(ann.files().values()) == sorted(bob.files().values()) == ["by ann\n", "by bob\n"]
 
 
 # Documents that move: renamed, deleted, known from elsewhere
