@@ -96,6 +96,8 @@ class DocumentNotes:
     """Versions that plain files held, by the digests of the files; the last SAVED_MAX."""
     name_here: str = ""
     """The name of its file in this machine's folder; empty if it is not there yet."""
+    identity_here: bytes = b""
+    """What tells the document of that file from another one that got its name; empty if that is not known yet."""
     stamp: tuple[float, ...] = ()
     """How store and file looked when all of the document was carried. As long as they look so, it need not be opened."""
 
@@ -153,6 +155,7 @@ class Documents:
                     name_applied=notes.name_applied,
                     deleted_here=notes.deleted_here,
                     name_here=notes.name_here,
+                    identity_here=notes.identity_here,
                 )
         return left
 
@@ -176,6 +179,7 @@ class Documents:
                 "deleted_here": _version_text(notes.deleted_here),
                 "saved": {digest: _version_text(version) for digest, version in notes.saved.items()},
                 "here": notes.name_here,
+                "identity": notes.identity_here.hex(),
                 "stamp": list(notes.stamp),
             }
             for document, notes in sorted(self.notes.items())
@@ -215,6 +219,7 @@ class Documents:
                         if (version := _version(text)) is not None
                     },
                     name_here=str(fields["here"]),
+                    identity_here=bytes.fromhex(fields.get("identity", "")),
                     stamp=tuple(map(float, fields["stamp"])),
                 )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ForeignOp):

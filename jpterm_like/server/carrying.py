@@ -19,7 +19,7 @@ import hashlib
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -42,7 +42,7 @@ from jpterm_like.server import rename
 from jpterm_like.server.charset_note import CHARSET, encode_charsets
 from jpterm_like.server.collection_packs import CollectionPacks, Message
 from jpterm_like.server.connections import OpenDocument
-from jpterm_like.server.document import DELETED, SYNCED_AS, Document
+from jpterm_like.server.document import DELETED, IDENTITY, SYNCED_AS, Document
 from jpterm_like.server.document_names import DocumentNames
 from jpterm_like.server.group_commit import GroupCommit
 from jpterm_like.server.open_documents import OpenDocuments
@@ -155,6 +155,8 @@ class _Carry:
         self._reported_at = 0.0
         self._here: dict[str, bytes] = {}
         """The documents that have a file here, by its name."""
+        self._renamed: dict[bytes, str] = {}
+        """The names that documents had before others gave them another one."""
 
     async def run(self) -> None:
         await asyncio.to_thread(self._packs.begin)
@@ -163,8 +165,8 @@ class _Carry:
         self._here = {
             notes.name_here: document for document, notes in self._known.notes.items() if notes.name_here
         }
-        missing, unchanged = await asyncio.to_thread(self._look_from_outside)
-        await self._follow_renames(missing)
+        unchanged = await asyncio.to_thread(self._look_from_outside)
+        await self._follow_renames([name for name in self._here if name not in unchanged])
         # Files first: so a document that comes and has been here all the time is recognised.
         at_rest = {name for name in unchanged if self._here.get(name) not in self._packs.coming}
         todo: list[str] = sorted({*names, *self._here} - at_rest)
@@ -177,44 +179,72 @@ class _Carry:
             self._count_one()
             if document in self._packs.coming:
                 await self._add(document)
+        await self._end_renames()
         await self._packs.write()
         self.outcome.early = sum(notes.is_incomplete for notes in self._known.notes.values())
         await asyncio.to_thread(self._packs.save)
 
-    def _look_from_outside(self) -> tuple[list[str], list[str]]:
-        """Return the names whose files are missing, and those that look as after the last run. Blocks.
+    def _look_from_outside(self) -> set[str]:
+        """Return the names whose files and histories look as after the last run. Blocks.
 
         All at once: in a large folder nearly nothing has changed, and a thread for each file would cost more than the look.
         """
-        missing: list[str] = []
-        unchanged: list[str] = []
+        unchanged: set[str] = set()
         for name, document in sorted(self._here.items()):
             path = self._shared.root.path / name
-            stamp = self._known.of(document).stamp
-            if not os.path.lexists(path):
-                missing.append(name)
-            pad_name = self._names.name_of(path)
+            stamp, pad_name = self._known.of(document).stamp, self._names.name_of(path)
             if stamp and pad_name not in self._documents.by_name and stamp == self._stamp(pad_name, path):
-                unchanged.append(name)
-        return missing, unchanged
+                unchanged.add(name)
+        return unchanged
 
-    async def _follow_renames(self, missing: list[str]) -> None:
-        """Note the documents whose names were changed here."""
-        for name in missing:
+    async def _follow_renames(self, names: Iterable[str]) -> None:
+        """Note which of these names lead to other documents now, and where their documents are."""
+        moved: dict[bytes, Path] = {}
+        for name in names:
             path, document = self._shared.root.path / name, self._here[name]
-            to = await self._names.renamed_to(self._names.name_of(path))
-            if to is None:
-                continue
+            there = await self._path_now(path, self._known.of(document).identity_here)
+            if there != path:
+                moved[document] = there
+        for document in moved:
+            del self._here[self._known.of(document).name_here]
+        for document, there in moved.items():
+            await self._note_moved(document, there)
+
+    async def _path_now(self, path: Path, identity: bytes) -> Path:
+        """Where the document is that was at a path."""
+        pad_name = self._names.name_of(path)
+        there = path
+        if await asyncio.to_thread(os.path.lexists, path) or pad_name in self._documents.by_name:
+            opened = self._documents.by_name.get(pad_name)
+            found = (
+                opened.document.identity
+                if opened is not None
+                else await asyncio.to_thread(self._storage.read_blob, pad_name, IDENTITY)
+            )
+            to = await self._names.with_identity(identity) if identity and found != identity else None
+            there = path if to is None else self._files.path_of(to)
+        elif (to := await self._names.renamed_to(pad_name)) is not None:
             _, there = await self._names.follow(to, self._files.path_of(to))
-            if not there.is_relative_to(self._shared.root.path):
-                continue  # it left the folder; the others keep theirs
-            new = there.relative_to(self._shared.root.path).as_posix()
-            notes = self._known.of(document)
+        return there
+
+    async def _note_moved(self, document: bytes, there: Path) -> None:
+        """Note that a document is at another path now. Its former name is in `_here` no more, or another document's."""
+        notes, root = self._known.of(document), self._shared.root.path
+        if not there.is_relative_to(root):
+            if notes.name_here in self._here or await asyncio.to_thread(
+                os.path.lexists, root / notes.name_here
+            ):
+                notes.name_here, notes.stamp = "", ()
+            else:
+                self._here[notes.name_here] = document  # it left the folder; the others keep theirs
+            return
+        new = there.relative_to(root).as_posix()
+        notes.name_here, notes.stamp = new, ()
+        self._here[new] = document
+        if await asyncio.to_thread(os.path.lexists, there):
             notes.note_name(notes.name[0] + 1, new)
-            notes.name_applied, notes.name_here, notes.stamp = notes.name, new, ()
+            notes.name_applied = notes.name
             self._packs.gather(document, Name(*notes.name))
-            del self._here[name]
-            self._here[new] = document
 
     def _count_one(self) -> None:
         """Report, now and then, how many documents were looked at. Raises JptermError if the server ends."""
@@ -258,6 +288,12 @@ class _Carry:
         except JptermError as problem:
             self._tell(str(problem))
             return
+        if (
+            notes is not None
+            and document is not None
+            and notes.identity_here not in (b"", opened.document.identity)
+        ):
+            document = await self._let_go(name, document)
         is_carried = False
         try:
             if opened.document.is_read_only:
@@ -271,6 +307,18 @@ class _Carry:
             # What is not carried is told again by the next run.
             stamp = await asyncio.to_thread(self._stamp, pad_name, path) if is_carried else ()
             self._known.of(document).stamp = stamp
+
+    async def _let_go(self, name: str, document: bytes) -> bytes | None:
+        """Return the document that a file is, which has got a name just now that another one had; None if it is a new one."""
+        path = self._shared.root.path / name
+        there = await self._path_now(path, self._known.of(document).identity_here)
+        if there == path:
+            return document  # its history was removed, and begun anew
+        del self._here[name]
+        await self._note_moved(document, there)
+        if former := self._known.of(document).name_here:
+            await self._look_at(former)
+        return self._here.get(name)
 
     async def _bring_back(self, name: str, document: bytes | None) -> None:
         """Begin a document again of which neither a file nor a store is left here."""
@@ -304,7 +352,7 @@ class _Carry:
             if await asyncio.to_thread(self._adopt_now, each, path, pad_name):
                 notes = self._known.of(each)
                 notes.name_here, self._here[name] = name, each
-                notes.name_applied = notes.name
+                notes.identity_here, notes.name_applied = b"", notes.name
                 return each
         if document is not None:
             raise JptermError(
@@ -386,6 +434,7 @@ class _Carry:
             )
             return False
         notes.name_here, self._here[name] = name, document
+        notes.identity_here = opened.document.identity
         if notes.birth is not None and notes.birth.name != name:
             await asyncio.to_thread(self._note_id, opened.document, document)
         await self._take_in(opened, document, is_new=is_new)
@@ -435,6 +484,10 @@ class _Carry:
                     )
                 if here.file_bytes is None:
                     notes.deleted_here = notes.deleted
+                elif notes.deleted_here == notes.deleted:
+                    self.outcome.notices.append(
+                        f"{name} was deleted, and is here again with the same text: the others get it back when somebody writes in it."
+                    )
             elif notes.deleted is not None and notes.deleted_here is not None and here.file_bytes is None:
                 # Somebody wrote in it who did not know of that.
                 await self._commits.with_store(opened, here.save)
@@ -454,11 +507,29 @@ class _Carry:
         if found is not None and found[0] != was:
             name, path = found
             await asyncio.to_thread(self._note_id, opened.document, document)
+            await self._make_room(name, path)
             await self._documents.rename_as(opened, self._names.name_of(path), path, "Somebody")
             del self._here[was]
             notes.name_here, self._here[name] = name, document
-            self.outcome.notices.append(f"{was} is called {name} now.")
+            self._renamed.setdefault(document, was)
         notes.name_applied = notes.name
+
+    async def _make_room(self, name: str, path: Path) -> None:
+        """Give a deleted document a former name, if it has the one that another is to get."""
+        other = self._here.get(name)
+        if other is not None:
+            there = await self._documents.rename_deleted(self._names.name_of(path), path)
+            del self._here[name]
+            await self._note_moved(other, there)
+
+    async def _end_renames(self) -> None:
+        """Try once more to give documents their names where others had them, which may have been renamed since."""
+        for document, was in sorted(self._renamed.items()):
+            notes = self._known.of(document)
+            if notes.name_here != notes.wanted_name:
+                notes.name_applied = (0, "")
+                await self._look_at(notes.name_here)
+            self.outcome.notices.append(f"{was} is called {notes.name_here} now.")
 
     def _note_id(self, here: Document, document: bytes) -> None:
         """Note in a store which document it has, because its name does not tell. Blocks."""
@@ -522,7 +593,10 @@ class _Carry:
                 if message.lane != self._collection.lane:
                     for site, count in changes_of(message.data).items():
                         self.outcome.got += count
-                        if author := printable_name(buffer.author_of(site)):
+                        author = printable_name(buffer.author_of(site))
+                        if author == DISK:  # another program at the writer of the pack
+                            author = self._known.author_of(message.lane)
+                        if author:
                             self.outcome.people[author] += count
                     self.outcome.got_documents.add(document)
             notes.carried.add_message(message.data)
@@ -554,12 +628,14 @@ class _Carry:
                 notes.is_incomplete = True
                 return
             name, path = found
+            await self._make_room(name, path)
             await asyncio.to_thread(self._begin_store, document, birth, self._names.name_of(path), name)
         except JptermError as problem:
             notes.is_incomplete = True
             self._tell(str(problem))
             return
         notes.name_here, self._here[name] = name, document
+        notes.identity_here = b""
         notes.is_incomplete = False
         notes.name_applied = notes.name
         if name != notes.wanted_name:
@@ -572,7 +648,10 @@ class _Carry:
         """Find a name for the file of a document: its own, or one like "notes (Bob).md" if that is taken. Blocks."""
         birth, wanted = notes.birth, notes.wanted_name
         assert birth is not None
-        taken = {name.casefold() for name, other in self._here.items() if other != document}
+        free = {name for name, other in self._here.items() if self._is_deleted(name, other)}
+        taken = {
+            name.casefold() for name, other in self._here.items() if other != document and name not in free
+        }
         for name in (wanted, *alternative_names(wanted, who)):
             try:
                 path = self._shared.path_of(name)
@@ -585,12 +664,19 @@ class _Carry:
                 continue
             pad_name = self._names.name_of(path)
             if (
-                not self._storage.has(pad_name)
+                name in free
+                or not self._storage.has(pad_name)
                 or rename.renamed_to(self._storage, pad_name) is not None
                 or self._is_same(pad_name, document, birth)
             ):
                 return name, path
         return None
+
+    def _is_deleted(self, name: str, document: bytes) -> bool:
+        """Whether a document was deleted, so that another can have its name. Blocks."""
+        return self._known.of(document).deleted_here is not None and not os.path.lexists(
+            self._shared.root.path / name
+        )
 
     def _is_same(self, pad_name: str, document: bytes, birth: Birth) -> bool:
         """Whether the store of a name has this document's history. Blocks."""

@@ -169,6 +169,12 @@ class DocumentNames:
         """Remember the name of a document that was opened or renamed."""
         self._by_identity[document.identity] = document.name
 
+    async def with_identity(self, identity: bytes) -> str | None:
+        """The name of the document with this identity; None if there is none."""
+        if identity not in self._by_identity and not self._knows_all_identities:
+            await self._learn_identities()
+        return self._by_identity.get(identity)
+
     async def find_elsewhere(self, rights: Rights, opened: OpenDocument, identity: bytes) -> str | None:
         """The name of the document with this identity, if it is another one than `opened` and the visitor may see it.
 
@@ -176,9 +182,7 @@ class DocumentNames:
         """
         if identity in (b"", opened.document.identity):
             return None
-        if identity not in self._by_identity and not self._knows_all_identities:
-            await self._learn_identities()
-        name = self._by_identity.get(identity)
+        name = await self.with_identity(identity)
         if name is None or name == opened.document.name:
             return None
         try:

@@ -216,8 +216,17 @@ class OpenDocuments:
                 connection.link.notify_renamed(number, connection.mount.client_name(opened.document.name))
             connection.wake()
 
-    async def _rename_deleted(self, name: str, path: Path) -> None:
-        """Rename a document whose file was deleted, so that another can have its name. The caller holds the name's lock.
+    async def rename_deleted(self, name: str, path: Path) -> Path:
+        """Rename a document whose file was deleted, so that another can have its name; return the path that it has now.
+
+        Raises:
+            JptermError: the document has a file, or never had one.
+        """
+        async with self._names.lock_of(name):
+            return await self._rename_deleted(name, path)
+
+    async def _rename_deleted(self, name: str, path: Path) -> Path:
+        """The same for a caller who holds the name's lock.
 
         Raises:
             JptermError: the document has a file, or never had one.
@@ -230,6 +239,7 @@ class OpenDocuments:
             if not other.document.is_missing:
                 raise taken
             await self._rename_to_former(other)
+            return other.document.path
         finally:
             if not other.members:
                 self.close_soon_if_unused(other)

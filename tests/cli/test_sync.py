@@ -143,6 +143,14 @@ def test_a_place_that_is_not_as_it_should_be_is_told_and_not_written(
     assert said.count(".\n") == 0 and listing(place) == before and who.files() == texts
 
 
+def test_who_wrote_with_another_program_is_named(ann: Person, bob: Person, place: Path) -> None:
+    ann.write("notes.md", "hello\n")
+    all_sync(place, ann, bob)
+    ann.write("notes.md", "hello\nmore\n")
+    ann.sync(place)
+    assert bob.sync(place)["by"] == ["Ann"]
+
+
 def test_a_place_that_comes_back_goes_on(ann: Person, bob: Person, place: Path) -> None:
     """A disk that is mounted again: what was written meanwhile is sent."""
     ann.write("notes.md", "hello\n")
@@ -481,6 +489,75 @@ def test_a_name_that_is_taken_here_stays_with_its_document(ann: Person, bob: Per
     ann.sync(place)
     assert ann.files() == {"plan.md": "hello\n", "plan (Bob).md": "by bob\n"}
     all_sync(place, ann, bob)
+
+
+def swap(person: Person) -> None:
+    rename(person, "a.md", "third.md")
+    rename(person, "b.md", "a.md")
+    rename(person, "third.md", "b.md")
+
+
+def move_up(person: Person) -> None:
+    rename(person, "b.md", "c.md")
+    rename(person, "a.md", "b.md")
+
+
+def replace_by_renaming(person: Person) -> None:
+    delete(person, "b.md")
+    rename(person, "a.md", "b.md")
+
+
+def replace(person: Person) -> None:
+    delete(person, "b.md")
+    person.write("b.md", "quite different words\n")
+
+
+def replace_later(person: Person) -> None:
+    delete(person, "b.md")
+    person.sync(person.texts.parent / "place")
+    person.write("b.md", "quite different words\n")
+
+
+USED_AGAIN = {
+    "two change their names": (swap, {"a.md": "in b\n", "b.md": "in a\n"}),
+    "one gets the former name of another": (move_up, {"b.md": "in a\n", "c.md": "in b\n"}),
+    "one gets the name of a deleted one": (replace_by_renaming, {"b.md": "in a\n"}),
+    "another file is made": (replace, {"a.md": "in a\n", "b.md": "quite different words\n"}),
+    "another file is made after a sync": (replace_later, {"a.md": "in a\n", "b.md": "quite different words\n"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", USED_AGAIN)
+def test_a_name_that_is_used_again_is_its_new_documents(
+    ann: Person, bob: Person, place: Path, case: str
+) -> None:
+    do, files = USED_AGAIN[case]
+    ann.write("a.md", "in a\n")
+    ann.write("b.md", "in b\n")
+    all_sync(place, ann, bob)
+    do(ann)
+    ann.sync(place)
+    facts = bob.sync(place)
+    assert ann.files() == bob.files() == files, facts
+    all_sync(place, ann, bob)
+    bob.write("b.md", files["b.md"] + "bob\n")
+    all_sync(place, bob, ann)
+    assert ann.files() == bob.files() == {**files, "b.md": files["b.md"] + "bob\n"}
+
+
+def test_a_deleted_file_that_is_made_again_is_told(ann: Person, bob: Person, place: Path) -> None:
+    """With the same text it is the same document, and still deleted for the others: as long as nobody writes in it."""
+    ann.write("notes.md", "hello\n")
+    all_sync(place, ann, bob)
+    delete(ann, "notes.md")
+    all_sync(place, ann, bob)
+    ann.write("notes.md", "hello\n")
+    assert "is here again" in ann.sync(place)["notices"][0]
+    bob.sync(place)
+    assert ann.files() == {"notes.md": "hello\n"} and not bob.files()
+    ann.write("notes.md", "hello\nann\n")
+    all_sync(place, ann, bob)
+    assert ann.files() == bob.files() == {"notes.md": "hello\nann\n"}
 
 
 def test_what_somebody_deletes_goes_everywhere_and_its_text_is_kept(
