@@ -57,6 +57,13 @@ class PlaceNote:
     unsent_changes: int = 0
     """Changes that were written into packs since everything was at this place."""
     unsent_documents: int = 0
+    trouble: str = ""
+    """Why the last exchange did not do everything: "unreached", "refused", "read only", or "stopped" if the place is not as it should be;
+    empty if it did."""
+    trouble_s: float = 0.0
+    """Wall clock of the first exchange in a row with that trouble."""
+    coming: dict[str, int] = field(default_factory=dict)
+    """How many packs were missing that others had written, by their names; "" if nobody said whose they are."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from jpterm_like.access.addresses import (
 )
 from jpterm_like.access.discovery import resolve_address
 from jpterm_like.access.ssh import SshAddress
+from jpterm_like.cli.sync_notes import SyncNotes
 from jpterm_like.client.file_catalog import FileCatalog
 from jpterm_like.client.open import open_session
 from jpterm_like.client.session import Session
@@ -135,6 +136,7 @@ def edit(
                 near=near,
                 inviter=_Invitations(),
                 everything=_Everything(paths),
+                sync_notes=SyncNotes(paths),
                 last_time=last_time,
                 is_named=is_named,
                 inspects=inspects,

@@ -28,8 +28,9 @@ from jpterm_like.collection import Collection, PlaceNote
 from jpterm_like.config import Paths, display_name
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.packs.decisions import Standing, standing, to_fetch, to_send
+from jpterm_like.packs.documents import Documents
 from jpterm_like.packs.names import PackName, read_listing
-from jpterm_like.places.base import Place, in_sentence, list_all_files
+from jpterm_like.places.base import Place, ReadOnly, Unreachable, in_sentence, list_all_files
 from jpterm_like.places.exchange import Memory, Report, exchange
 from jpterm_like.places.local import LocalPlace
 from jpterm_like.places.mirror import Mirror
@@ -358,7 +359,14 @@ class _Sync:
     def _note(self, found: Path, known: Collection, report: Report, totals: Totals) -> Collection:
         """Note what an exchange did."""
         address = self._place.address
-        note = replace(known.places[address], was_ready=self._memory.was_ready)
+        before = known.places[address]
+        note = replace(before, was_ready=self._memory.was_ready, trouble=_trouble(report))
+        if note.trouble != before.trouble:
+            note = replace(note, trouble_s=clock.wall() if note.trouble else 0.0)
+        if report.standing is Standing.READY and (
+            report.problem is None or isinstance(report.problem, ReadOnly)
+        ):
+            note = replace(note, coming=_coming(found, report))
         if report.standing is Standing.READY and report.problem is None:
             note = replace(note, contact_s=clock.wall())
             if not report.waiting:
@@ -370,6 +378,33 @@ class _Sync:
             known = replace(known, lane=collections.new_lane())
         collections.save(found, known)
         return known
+
+
+def _trouble(report: Report) -> str:
+    """See `PlaceNote.trouble`."""
+    match report.problem:
+        case None:
+            return "" if report.standing is Standing.READY else "stopped"
+        case ReadOnly():
+            return "read only"
+        case Unreachable():
+            return "unreached"
+        case _:
+            return "refused"
+
+
+def _coming(found: Path, report: Report) -> dict[str, int]:
+    """See `PlaceNote.coming`."""
+    counts = {lane: sum(last - first + 1 for first, last in gaps) for lane, gaps in report.coming.items()}
+    for name in report.unread:
+        counts[name.lane] = counts.get(name.lane, 0) + 1
+    if not counts:
+        return {}
+    documents, coming = Documents.decode(collections.read_texts(found)), dict[str, int]()
+    for lane, count in sorted(counts.items()):
+        author = documents.author_of(lane)
+        coming[author] = coming.get(author, 0) + count
+    return coming
 
 
 class _Pace:

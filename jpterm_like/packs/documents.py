@@ -165,7 +165,7 @@ class Documents:
         return printable_name(hello.author) if hello is not None else ""
 
     def encode(self) -> bytes:
-        """Write it as JSON."""
+        """Write it as JSON, with a line for each document, so that `carried_version` reads only one."""
         documents = {
             document.hex(): {
                 "birth": None if notes.birth is None else [notes.birth.lineage.hex(), notes.birth.name],
@@ -188,9 +188,9 @@ class Documents:
             "format": FORMAT,
             "taken": sorted(self.taken),
             "hellos": {lane: list(hello) for lane, hello in sorted(self.hellos.items())},
-            "documents": documents,
         }
-        return json.dumps(facts, separators=(",", ":")).encode("ascii")
+        lines = ",".join(f'\n"{document}":{_json(fields)}' for document, fields in documents.items())
+        return f'{_json(facts)[:-1]},"documents":{{{lines}\n}}}}'.encode("ascii")
 
     @classmethod
     def decode(cls, data: bytes) -> Documents:
@@ -227,6 +227,21 @@ class Documents:
         return found
 
 
+def carried_version(data: bytes, name: str) -> Version | None:
+    """Return which version of the document with this file the packs have, from what `Documents.encode` wrote; None if no document
+    has it. Parses only the line of that document."""
+    if (at := data.find(b'"here":' + _json(name).encode("ascii"))) < 0:
+        return None
+    start, end = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at)
+    try:
+        [fields] = json.loads(b"{%s}" % data[start:end].rstrip(b",")).values()
+        return Extent.from_json(fields["carried"]).version
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        pass  # an earlier release wrote all documents in one line
+    found = Documents.decode(data).notes.values()
+    return next((notes.carried.version for notes in found if notes.name_here == name), None)
+
+
 def changes_of(message: bytes) -> dict[int, int]:
     """Count the changes in a message by the site that made them: typing on at one place is one change, however long.
 
@@ -260,6 +275,10 @@ def alternative_names(name: str, who: str) -> Iterable[str]:
         room = max(1, COMPONENT_BYTES_MAX - len(encode_text(mark)))
         short = encode_text(stem)[:room].decode("utf-8", "ignore") or "text"
         yield f"{folder}{slash}{stem if len(encode_text(stem)) <= room else short}{mark}"
+
+
+def _json(facts: object) -> str:
+    return json.dumps(facts, separators=(",", ":"))
 
 
 def _birth(written: Any) -> Birth | None:

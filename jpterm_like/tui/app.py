@@ -34,7 +34,7 @@ from jpterm_like.tui.editor import Editor, text_commands
 from jpterm_like.tui.garbage import GarbagePasses
 from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.people_commands import LINES_KEPT
-from jpterm_like.tui.ports import EditorSettings, Everything, FileCatalog, Inviter, Opening
+from jpterm_like.tui.ports import EditorSettings, Everything, FileCatalog, Inviter, Opening, SyncNotes
 from jpterm_like.tui.remembering import RememberingApp
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.render.palette import Palette
@@ -60,10 +60,13 @@ from jpterm_like.tui.widgets.tabs import Divider, NameRow, TabBar
 from jpterm_like.tui.workspace import describe_unsaved
 
 if TYPE_CHECKING:
+    from jpterm_like.tui.sync_watch import SyncWatch
     from jpterm_like.tui.widgets.dialogs import Choice
 
 log = logging.getLogger("jpterm_like.app")
 
+PLACES_S: Final = 2.0
+"""Interval between two looks at what is noted about the places that texts are synced with."""
 THEMES_S: Final = 1.0
 """How often the user's theme files and settings are checked for changes."""
 
@@ -102,6 +105,7 @@ class EditorApp(RememberingApp):
         theme_folders: Iterable[Path] | None = None,
         inviter: Inviter | None = None,
         everything: Everything | None = None,
+        sync_notes: SyncNotes | None = None,
         last_time: LastTime | None = None,
         is_named: bool = False,
         inspects: bool = False,
@@ -118,6 +122,7 @@ class EditorApp(RememberingApp):
             theme_folders: the user's own themes; None: where the settings are.
             inviter: makes invitations to open files; None: nobody can be invited from here.
             everything: finds words in all documents of this user; None: that is not possible here.
+            sync_notes: what was noted about places that texts are synced with; None: nothing is told of them.
             last_time: where carets, folds and tabs are remembered; None: nowhere.
             is_named: my name was given for this run, so that one in the settings does not count.
             inspects: begin with the pane that looks under the hood.
@@ -147,6 +152,8 @@ class EditorApp(RememberingApp):
         self.catalog = catalog
         self.inviter = inviter
         self.everything = everything
+        self._sync_notes = sync_notes
+        self._sync_watch: SyncWatch | None = None
         self.last_time = last_time
         self.is_named = is_named
         self._inspects = inspects
@@ -289,6 +296,9 @@ class EditorApp(RememberingApp):
         self.show_tree_at_start()
         self.reload_settings()
         self.set_interval(THEMES_S, self.reload_settings)
+        if self._sync_notes is not None:
+            self._look_at_places()
+            self.set_interval(PLACES_S, self._look_at_places)
         self.remember_regularly()
         if self.settings.spelling:
             self.run_worker(self.start_spelling(), exit_on_error=False)
@@ -407,6 +417,16 @@ class EditorApp(RememberingApp):
             if self._mouse
             else "The mouse belongs to the terminal: select and copy with it there."
         )
+
+    def _look_at_places(self) -> None:
+        """Say beside "saved" what the places that a text is synced with have of it."""
+        if self._sync_notes is None or not self._sync_notes.are_there():
+            return
+        if self._sync_watch is None:
+            from jpterm_like.tui.sync_watch import SyncWatch
+
+            self._sync_watch = SyncWatch(self._sync_notes)
+        self._sync_watch.look([*self.editors, *([self.second] if self.second is not None else [])])
 
     # Themes, palette, help
 

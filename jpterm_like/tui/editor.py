@@ -81,7 +81,7 @@ from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.text.viewport import View
 from jpterm_like.tui.typeahead import typed
 from jpterm_like.tui.widgets.messages import Messages
-from jpterm_like.tui.widgets.status_bar import Here, Info, StatusBar, prompt_shown
+from jpterm_like.tui.widgets.status_bar import Here, Info, StatusBar, SyncWord, prompt_shown
 
 if TYPE_CHECKING:
     from jpterm_like.tui.commands.blame import Blame
@@ -225,6 +225,8 @@ class Editor(Editing, Rows, can_focus=True):
         self._unsent_since: float | None = None
         self.saving = Saving()
         self._slow_opening = SlowOpening()
+        self.synced: tuple[SyncWord, ...] = ()
+        """What the places of the text have of it; see `sync_watch`."""
         self.changes = Changes(self, self.saving)
         self.changes.shows = settings.signs
         self._stop_listening: Callable[[], None] = lambda: None
@@ -842,6 +844,7 @@ class Editor(Editing, Rows, can_focus=True):
             ),
             following=self.awareness.followed_name,
             help=self.keymap.key_label("help"),
+            synced=self.synced,
             written="" if self.blame is None else self.blame.at_caret(time()),
         )
 

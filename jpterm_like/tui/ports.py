@@ -336,6 +336,33 @@ class Everything(Protocol):
         """
 
 
+class PlaceState(NamedTuple):
+    """What a place that a text is synced with has of it, as far as the last sync noted."""
+
+    address: str
+    """Of the place."""
+    trouble: str
+    """See `jpterm_like.collection.PlaceNote`, as for the next three."""
+    trouble_s: float
+    waiting: int
+    coming: dict[str, int]
+    carried: Version
+    """What was ever sent to any place, or came from one, or waits to be sent."""
+
+
+class SyncNotes(Protocol):
+    """What this machine noted about the places that texts are synced with."""
+
+    def are_there(self) -> bool:
+        """Whether any text of this machine is synced. Loads nothing."""
+
+    def look(self, addresses: Sequence[str]) -> dict[str, list[PlaceState]]:
+        """The places of each of these texts that is synced. Blocks."""
+
+    def changes_beyond(self, buffer: TextBuffer, version: Version) -> int | None:
+        """How many changes of a text are not in a version; None if there are too many to count."""
+
+
 class FileCatalog(Protocol):
     """The other files that can be opened; `jpterm_like.client.file_catalog.FileCatalog` has it."""
 

@@ -6,7 +6,7 @@ import itertools
 import random
 
 from crdt import TextBuffer, Version
-from jpterm_like.packs.documents import Documents, Extent, alternative_names, changes_of
+from jpterm_like.packs.documents import Documents, Extent, alternative_names, carried_version, changes_of
 from jpterm_like.packs.records import Birth, Hello
 
 
@@ -98,3 +98,24 @@ def test_another_name_says_whose_text_it_is() -> None:
     ]
     assert next(iter(alternative_names("Makefile", ""))) == "Makefile (other)"
     assert next(iter(alternative_names("docs/.profile", "../x"))) == "docs/.profile (..-x)"
+
+
+def test_one_document_is_read_without_the_others() -> None:
+    """Also of a file that an earlier release wrote, in one line; and a name is not mistaken for another one's text."""
+    documents = Documents()
+    names = ["notes.md", 'no"tes.md', "dócs/notes.md", '"here":"notes.md"', "es.md"]
+    for number, name in enumerate(names):
+        notes = documents.of(bytes([number]))
+        notes.name_here, notes.birth = name, Birth(bytes(16), "notes.md")
+        notes.carried.add(number, 0, number + 1)
+    written = documents.encode()
+    for data in (written, written.replace(b"\n", b"")):
+        assert [carried_version(data, name) for name in names] == [
+            Version({number: number + 1}) for number in range(len(names))
+        ]
+        assert carried_version(data, "tes.md") is None
+    assert (
+        carried_version(b"", "notes.md") is None and carried_version(b'"here":"notes.md"', "notes.md") is None
+    )
+    others = [line for line in written.split(b"\n") if b'"here":"notes.md"' in line]
+    assert len(others) == 1, "only that line is parsed"

@@ -24,6 +24,9 @@ from jpterm_like.tui.text.cells import clean, cut, cut_start, width_of
 NAMES_SHOWN_MAX: Final = 6
 """Most names shown; others become "and 4 more"."""
 
+PLACES_SHOWN_MAX: Final = 3
+"""Most places that are named; what is most urgent is named first."""
+
 _GAP: Final = "  "
 
 
@@ -35,6 +38,15 @@ class Here(NamedTuple):
     colour: int
     state: str = ""
     """"typing", "idle", or nothing."""
+
+
+class SyncWord(NamedTuple):
+    """What a place has of the text."""
+
+    text: str
+    brief: str
+    """The same where there is less room."""
+    state: Literal["well", "waits", "alarm"] = "well"
 
 
 class Info(NamedTuple):
@@ -68,6 +80,8 @@ class Info(NamedTuple):
     """The label of the key for help; empty if there is none."""
     written: str = ""
     """Who wrote the word at the caret, and when."""
+    synced: tuple[SyncWord, ...] = ()
+    """For each place that the text is synced with, most urgent first."""
     prompt: str = ""
     """The line that is typed after a colon in vi, or a question; it takes the place of the whole bar."""
 
@@ -77,6 +91,7 @@ SHORTENING_ORDER: Final = (
     ("form", 1),  # nothing, if it is as usual; else "CRLF" or "Latin-1"
     ("people", 1),  # "ann +2" for all the names
     ("written", 1),  # "by ann"
+    ("synced", 1),  # of several places only the first
     ("place", 1),  # "line 3:7"
     ("selected", 1),  # "12 sel"
     ("connection", 1),  # "offline, retry 3 s"
@@ -86,10 +101,12 @@ SHORTENING_ORDER: Final = (
     ("mode", 2),
     ("form", 2),
     ("title", 1),
+    ("synced", 2),  # "nas not reached ↑12"
     ("people", 2),  # "+3"
     ("written", 2),
     ("connection", 2),  # "offline"
     ("title", 2),
+    ("synced", 3),
     ("unsent", 1),  # "↑12"
     ("people", 3),
     ("role", 1),
@@ -102,7 +119,7 @@ SHORTENING_ORDER: Final = (
 """The order in which parts are shortened when the bar is too narrow: a part, and the number of its variant. The
 connection stays in words as long as anything else can be shortened; the sign alone (●, ○) is the last resort."""
 
-_LEFT: Final = ("mode", "title", "connection", "unsent", "role", "file")
+_LEFT: Final = ("mode", "title", "connection", "unsent", "role", "file", "synced")
 _RIGHT: Final = ("written", "people", "form", "selected", "place", "help")
 
 
@@ -174,11 +191,23 @@ def parts(info: Info, palette: Palette, now: float) -> dict[str, tuple[list[Word
         told["file"] = said(palette.bar_muted, "saving", "saving", "…")
     else:
         told["file"] = said(warning, "unsaved", "unsaved", "✗")
+    if info.synced and info.ready:
+        told["synced"] = _synced(info.synced, palette)
     if info.carets > 1:
         told["selected"] = said(bar, f"{info.carets} carets", f"{info.carets} carets", f"{info.carets}×")
     elif info.selected:
         told["selected"] = said(bar, f"{info.selected} selected", f"{info.selected} sel", "")
     return told
+
+
+def _synced(words: tuple[SyncWord, ...], palette: Palette) -> tuple[list[Word], ...]:
+    styles = {"well": palette.bar_muted, "waits": palette.bar, "alarm": palette.warning}
+    each: list[Word] = []
+    for word in words[:PLACES_SHOWN_MAX]:
+        each += [(_GAP, palette.bar)] * bool(each) + [(word.text, styles[word.state])]
+    first = words[0]
+    style = styles[first.state]
+    return each, [(first.text, style)], [(first.brief, style)] if first.brief else [], []
 
 
 _TYPING: Final = " ✎"

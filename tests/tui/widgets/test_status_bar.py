@@ -13,7 +13,7 @@ from jpterm_like.client.events import Status
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.text.cells import width_of
-from jpterm_like.tui.widgets.status_bar import Here, Info, compose
+from jpterm_like.tui.widgets.status_bar import Here, Info, SyncWord, compose
 
 PALETTE = Palette(themes.load(themes.folders())[0]["dark"])
 PAUSED = Status("offline", inf, is_paused=True)
@@ -62,6 +62,30 @@ def test_it_says_it_in_words(changes: dict[str, object], words: list[str]) -> No
     text = line(**changes)
     for word in words:
         assert word in text
+
+
+@pytest.mark.parametrize(
+    ("word", "is_quiet"),
+    [
+        (SyncWord("in nas", "in nas"), True),
+        (SyncWord("↑ 3 nas", "↑ nas", "waits"), True),
+        (SyncWord("↓ Bob: 2 on their way", "↓ Bob", "waits"), True),
+        (SyncWord("nas not reached, 12 wait", "nas not reached ↑12", "alarm"), False),
+        (SyncWord("nas: may only read", "nas: may only read", "waits"), True),
+    ],
+)
+def test_what_a_place_has_of_the_text_is_said_beside_saved(word: SyncWord, is_quiet: bool) -> None:
+    """Whole at 60 cells, with the connection in words; in a colour only if it matters."""
+    assert word.text in line(80, synced=(word,))
+    text = line(60, synced=(word,))
+    assert "saved" in text.partition(word.brief)[0] and "● connected" in text
+    assert any(place in text for place in ("3:7", "line 3, column 7"))
+    quiet = (PALETTE.bar, PALETTE.bar_muted, PALETTE.bar_strong)
+    segments = compose(PLAIN._replace(synced=(word,)), PALETTE, 60, 0.0)
+    assert all(segment.style in quiet for segment in segments) == is_quiet
+    both = line(60, synced=(word, SyncWord("in stick", "in stick")), people=(Here("ann", 0),))
+    assert (word.brief in both or word.text in both) and ("ann" in both or "+1" in both)
+    assert word.text not in line(60, synced=(word,), ready=False)
 
 
 @pytest.mark.parametrize("saving", ["saved", "saving"])

@@ -1,0 +1,52 @@
+"""The word beside "saved": what the place that a text is synced with has of it, in real terminals of 60 columns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.e2e.machines import machines
+from tests.e2e.terminal import terminals
+
+
+async def test_the_bottom_line_says_what_the_place_has_of_the_text(tmp_path: Path) -> None:
+    """Also for a sync that was begun after the editor; and other texts say nothing."""
+    place = tmp_path / "nas"
+    place.mkdir()
+    with machines(tmp_path, "Ann", "Bob") as [ann, bob]:
+        (ann.texts / "notes.md").write_text("hello\n")
+        (ann.home / "other.md").write_text("not synced\n")
+        async with terminals() as terminal:
+            screen = terminal(str(ann.texts / "notes.md"), env=ann.variables, columns=60, rows=10)
+            other = terminal(str(ann.home / "other.md"), env=ann.variables, columns=60, rows=10)
+            await screen.says("saved")
+            ann.sync(place)
+            await screen.says("connected", "saved", "in nas", "line 1, column 1")
+            await screen.type("more ")
+            await screen.says("↑ 1 nas")
+            await screen.press("ctrl+s")
+            ann.sync(place)
+            await screen.says("saved", "in nas")
+
+            packs = []
+            for line in ("one", "two", "three"):
+                bob.sync(place)
+                before = set(place.iterdir())
+                bob.append("notes.md", line)
+                bob.sync(place)
+                packs += set(place.iterdir()) - before
+            late = packs[1].rename(tmp_path / packs[1].name)
+            ann.run("sync", str(place))
+            await screen.says("↓ Bob: 1 on their way")
+            late.rename(place / late.name)
+            ann.sync(place)
+            await screen.says("in nas")
+            await screen.shows("three")
+
+            place.rename(tmp_path / "unplugged")
+            await screen.type("again ")
+            assert ann.run("sync", str(place)).returncode == 1
+            await screen.says("unsaved", "nas not reached ↑1")
+            (tmp_path / "unplugged").rename(place)
+            ann.sync(place)
+            await screen.says("in nas")
+            assert "nas" not in other.bar and "saved" in other.bar
