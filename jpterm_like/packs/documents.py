@@ -99,7 +99,13 @@ class DocumentNotes:
     identity_here: bytes = b""
     """What tells the document of that file from another one that got its name; empty if that is not known yet."""
     stamp: tuple[float, ...] = ()
-    """How store and file looked when all of the document was carried. As long as they look so, it need not be opened."""
+    """How store and file looked when all of the document was carried: size and time of the store, then those of the file if there
+    was one. As long as they look so, it need not be opened."""
+
+    @property
+    def had_file(self) -> bool:
+        """Whether there was a file when all of the document was carried last."""
+        return len(self.stamp) > 2
 
     @property
     def wanted_name(self) -> str:

@@ -155,6 +155,10 @@ class _Carry:
         self._reported_at = 0.0
         self._here: dict[str, bytes] = {}
         """The documents that have a file here, by its name."""
+        self._refused: set[bytes] = set()
+        """The documents that are whole, and can have no file here."""
+        self._missing: list[str] = []
+        """The names of files that were removed here, and not as one removes a document."""
         self._renamed: dict[bytes, str] = {}
         """The names that documents had before others gave them another one."""
 
@@ -180,8 +184,12 @@ class _Carry:
             if document in self._packs.coming:
                 await self._add(document)
         await self._end_renames()
+        self._tell_missing()
         await self._packs.write()
-        self.outcome.early = sum(notes.is_incomplete for notes in self._known.notes.values())
+        self.outcome.early = sum(
+            notes.is_incomplete and document not in self._refused
+            for document, notes in self._known.notes.items()
+        )
         await asyncio.to_thread(self._packs.save)
 
     def _look_from_outside(self) -> set[str]:
@@ -271,8 +279,10 @@ class _Carry:
         """Carry a document that has a file here, or had one; or that came just now, and is to have one."""
         try:
             path = await asyncio.to_thread(self._shared.path_of, name)
-        except FileProblem:
-            return  # it is no text any more, or a link that leads away
+        except FileProblem as problem:  # it is no text any more, or a link that leads away
+            if name in self._here:
+                self._tell(str(problem))
+            return
         pad_name = self._names.name_of(path)
         document = self._here.get(name)
         notes = self._known.notes[document] if document is not None else None
@@ -416,7 +426,7 @@ class _Carry:
             found = os.stat(path)
             return (size_bytes, changed_at, found.st_size, found.st_mtime, found.st_ino)
         except OSError:
-            return (size_bytes, changed_at)
+            return (size_bytes, changed_at)  # see `DocumentNotes.had_file`
 
     async def _carry(self, opened: OpenDocument, name: str, document: bytes | None, *, is_new: bool) -> bool:
         """Take in what came of an open document, and gather what packs lack of it; return whether that could be done."""
@@ -469,6 +479,8 @@ class _Carry:
                     notes.note_deleted(version)
                     notes.deleted_here = notes.deleted
                     self._packs.gather(document, Deleted(version))
+        elif raw is None and notes.deleted is None and notes.had_file:
+            self._missing.append(notes.name_here)
 
     async def _delete_or_rename(self, opened: OpenDocument, document: bytes) -> None:
         """Do to the file what others did to theirs: delete it, bring it back, or rename it."""
@@ -484,7 +496,7 @@ class _Carry:
                     )
                 if here.file_bytes is None:
                     notes.deleted_here = notes.deleted
-                elif notes.deleted_here == notes.deleted:
+                elif notes.deleted_here == notes.deleted and not notes.had_file:
                     self.outcome.notices.append(
                         f"{name} was deleted, and is here again with the same text: the others get it back when somebody writes in it."
                     )
@@ -513,6 +525,16 @@ class _Carry:
             notes.name_here, self._here[name] = name, document
             self._renamed.setdefault(document, was)
         notes.name_applied = notes.name
+
+    def _tell_missing(self) -> None:
+        """Tell which files were removed here since the last run. A folder that was emptied looks so, too."""
+        if self._missing:
+            rest = len(self._missing) - 1
+            others = f" and {rest:,} other{'' if rest == 1 else 's'}" if rest else ""
+            self.outcome.notices.append(
+                f"{self._missing[0]}{others} {'have' if rest else 'has'} no file here any more. The others keep theirs; open "
+                f"{'one' if rest else 'it'} here and save, and there is a file again."
+            )
 
     async def _make_room(self, name: str, path: Path) -> None:
         """Give a deleted document a former name, if it has the one that another is to get."""
@@ -657,6 +679,7 @@ class _Carry:
                 path = self._shared.path_of(name)
             except FileProblem as problem:
                 self._tell(f"A text that came is not written here: {problem}")
+                self._refused.add(document)
                 return None
             if name == notes.name_here:
                 return name, path

@@ -191,11 +191,27 @@ def test_a_missing_file_is_not_a_deleted_one(ann: Person, bob: Person, place: Pa
     ann.sync(place)
     bob.sync(place)
     (ann.texts / "notes.md").unlink()
-    assert ann.sync(place)["same"]
+    facts = ann.sync(place)
+    assert facts["same"] and "notes.md has no file here any more" in facts["notices"][0]
+    assert ann.sync(place)["notices"] == []
     assert bob.sync(place)["same"] and bob.files() == {"notes.md": "hello\n"}
     bob.write("notes.md", "hello\nbob\n")
     bob.sync(place)
     assert ann.sync(place)["same"] and ann.files() == {}
+
+
+def test_a_file_that_has_become_a_link_is_told(ann: Person, bob: Person, place: Path, tmp_path: Path) -> None:
+    """What it leads to is not written, and nobody is told that all is the same."""
+    ann.write("notes.md", "hello\n")
+    all_sync(place, ann, bob)
+    (tmp_path / "elsewhere.md").write_text("private\n")
+    (bob.texts / "notes.md").unlink()
+    (bob.texts / "notes.md").symlink_to(tmp_path / "elsewhere.md")
+    ann.write("notes.md", "hello\nmore\n")
+    ann.sync(place)
+    facts = bob.sync(place)
+    assert not facts["same"] and "leads out of the folder" in facts["problems"][0]
+    assert (tmp_path / "elsewhere.md").read_text() == "private\n"
 
 
 def test_two_places_of_one_collection(ann: Person, bob: Person, place: Path, tmp_path: Path) -> None:
@@ -346,6 +362,7 @@ def test_a_name_that_leads_elsewhere_is_not_written(
     facts = bob.sync(place)
     assert bob.files() == {"notes.md": "hello\n"}
     assert not facts["same"] and facts["problems"]
+    assert "on their way" not in facts["sentence"]
     after = {path for path in tmp_path.rglob("*") if path.name.startswith(("evil", ".bashrc", "config"))}
     assert {path for path in after - before if path.is_file()} == set()
 
