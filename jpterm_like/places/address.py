@@ -227,12 +227,6 @@ def _open_other(written: str, moved: Moved) -> Place:
 
 
 def _open_s3(written: str, help: _Help) -> Place:
-    try:
-        from jpterm_like.places.s3 import S3Place
-    except ModuleNotFoundError as missing:
-        raise _needs(missing, "s3", written) from None
-    from jpterm_like.places.aws import settings_of_user
-
     bucket, _, prefix = written.partition("://")[2].partition("/")
     if "@" in bucket:
         raise BadPlaceAddress("The address of a bucket has no keys: they are in AWS_* or ~/.aws/credentials.")
@@ -240,15 +234,21 @@ def _open_s3(written: str, help: _Help) -> Place:
         raise BadPlaceAddress(
             f"{escape_for_terminal(written)} is not the address of a place: write s3://BUCKET/PATH."
         )
+    try:
+        from jpterm_like.places.s3 import S3Place
+    except ModuleNotFoundError as missing:
+        raise _needs(missing, "s3", written) from None
+    from jpterm_like.places.aws import settings_of_user
+
     return S3Place(bucket, prefix, settings_of_user(os.environ, Path.home()), help.moved)
 
 
 def _open_sftp(written: str, help: _Help) -> Place:
+    server = parse_server(written)
     try:
         from jpterm_like.places.sftp import SftpPlace
     except ModuleNotFoundError as missing:
         raise _needs(missing, "sftp", written) from None
-    server = parse_server(written)
     target = f"{server.user}@{server.bare_host}" if server.user else server.bare_host
     command = [*shlex.split(os.environ.get("JPTERM_LIKE_SSH", "ssh")), *SSH_OPTIONS]
     command += [] if help.asks else ["-o", "BatchMode=yes"]

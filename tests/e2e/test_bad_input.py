@@ -112,7 +112,7 @@ def check_refusal(*arguments: str, code: int, says: str) -> None:
         ("cat ws://127.0.0.1:99999/x", WORLD, "is not an address"),
         ("cat ws://[::1/x", WORLD, "is not an address"),
         ("cat ws:///x", WORLD, "is not an address"),
-        ("cat http://127.0.0.1/x", WORLD, "is not supported"),
+        ("cat http://127.0.0.1:1/x", WORLD, "does not answer"),
         ("cat ws+unix://nowhere", WORLD, "is not an address"),
         ("ls good.txt", WORLD, "is not the address of a server"),
         ("ls ws://127.0.0.1:1", WORLD, "Nobody listens"),

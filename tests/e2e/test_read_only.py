@@ -87,7 +87,7 @@ async def test_a_new_file_where_none_may_be_made_says_so(tmp_path: Path) -> None
     (tmp_path / "closed").chmod(0o555)
     async with terminals() as terminal:
         editor = terminal(str(tmp_path / "closed/new.md"), program=STOPPED)
-        await editor.shows("new.md cannot be created", "Duplicate the file", "read only")
+        await editor.shows("new.md cannot be created", "a copy under another name", "read only")
         await editor.press("ctrl+q")
         assert await editor.ends() == 0
 

@@ -10,7 +10,7 @@ import pytest
 
 import jpterm_like
 from jpterm_like.cli.doctor import examine
-from jpterm_like.client import journal
+from jpterm_like.client import hub_store
 from jpterm_like.client.hub_store import history
 from jpterm_like.config import Paths
 from jpterm_like.storage.base import Record
@@ -116,7 +116,7 @@ def test_a_history_that_is_left_is_no_difference_of_texts(
 
     try:
         asyncio.run(write(str(file), "typed ", save=True))
-        monkeypatch.setattr(journal, "history", history_from_the_second_time)
+        monkeypatch.setattr(hub_store, "history", history_from_the_second_time)
         results = list(examine(str(file)))
         assert [result.sentence for result in results if not result.whole] == []
         assert "matches the text that it sent here" in results[0].sentence

@@ -147,11 +147,13 @@ async def test_narrow_rows_in_two_views_are_each_in_the_middle() -> None:
     async with terminal(Desk("word " * 100), size=(200, 12)) as (app, pilot, screen):
         app.editor.run("toggle_readable")
         app.editor.run("split_beside")
-        await pilot.pause()
-        row = screen.rows()[0]
-        starts = [x for x in range(199) if row.startswith(" 1 word", x)]
+
+        def starts() -> list[int]:
+            row = screen.rows()[0]
+            return [x for x in range(199) if row.startswith(" 1 word", x)]
+
+        await until(pilot, lambda: len(starts()) == 2)
         regions = [editor.region for editor in app.query(Editor)]
-        assert len(regions) == 2
-        assert [x - region.x for x, region in zip(starts, regions, strict=True)] == [
+        assert [x - region.x for x, region in zip(starts(), regions, strict=True)] == [
             2 + (region.width - 5 - 1 - 72) // 2 for region in regions
         ]
