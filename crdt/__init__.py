@@ -18,7 +18,7 @@ from typing import Final
 
 from crdt import buffer as _buffer
 from crdt.anchor import Anchor
-from crdt.buffer import TextBuffer
+from crdt.buffer import StepPart, TextBuffer
 from crdt.deleted import Deletion
 from crdt.errors import Contradiction, ForeignOp, Irrevocable
 from crdt.history import Moment
@@ -46,6 +46,7 @@ __all__ = [
     "Patch",
     "RunView",
     "Splice",
+    "StepPart",
     "TextBuffer",
     "Version",
     "Writing",

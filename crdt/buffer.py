@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from crdt import history, snapshot
 from crdt.anchor import DOCUMENT_END, DOCUMENT_START, Anchor
@@ -59,6 +59,15 @@ NEVER_NOW: Final = -1.0
 Element = tuple[int, int, tuple[int, int] | None, int, str, int]
 """One row of `elements`: site, clock, parent (site and clock, or None for the start of the document), counter,
 character, level."""
+
+
+class StepPart(NamedTuple):
+    """What undoing a part of a step did."""
+
+    patch: Patch
+    """Empty if others have made that part ineffective."""
+    has_more: bool
+    """True if there is more of the step."""
 
 
 class TextBuffer:
@@ -119,6 +128,10 @@ class TextBuffer:
         self._shown: Visibility | None = None
         """What is shown instead of the present version; see `past`."""
         self._now = 0.0
+        self._is_partly_undone = False
+        """True if the last `undo_part` left a part of its step."""
+        # The clock before the first part of that step was undone, and after the last one.
+        self._parts_begin = self._parts_end = 0
         self._mark_due = False
         """True if the next edit must note its time, even if the last note is recent."""
         self._file: bytes | None = None
@@ -512,6 +525,20 @@ class TextBuffer:
         by another author: two people who share a login have one journal.
         """
         return self._undo_or_redo(False, now)
+
+    def undo_part(
+        self, runs_max: int, now: float = 0.0, *, again: bool = False, goes_on: bool = False
+    ) -> StepPart | None:
+        """Undo the newest part of my last step, or with `again` redo it; None if there is none.
+
+        A step that changed a hundred thousand places takes seconds. This stops after `runs_max` runs or a few more; what
+        is left is my last step then. With `goes_on` the next call undoes more of the same step, and never of another one;
+        what the parts make is one step to redo. None if I have edited since the part before.
+        """
+        patch = self._undo_or_redo(again, now, runs_max, goes_on)
+        if patch is None:
+            return None
+        return StepPart(patch, self._is_partly_undone)
 
     def redo(self, now: float = 0.0) -> Patch | None:
         """Redo my last undone step and return the patch; None if there is none since the last edit."""
@@ -1037,16 +1064,23 @@ class TextBuffer:
         if last:
             self._open_run.open_erasing(own, erased, seq, start)
 
-    def _undo_or_redo(self, again: bool, now: float) -> Patch | None:
-        """Undo a step, or with `again` redo one."""
+    def _undo_or_redo(
+        self, again: bool, now: float, runs_max: int = 0, goes_on: bool = False
+    ) -> Patch | None:
+        """Undo a step, or with `again` redo one; with `runs_max` a part of it. See `undo_part` for `goes_on`."""
         self._close()
         self._runs.open_all()
         own = self._own
+        if goes_on and own.clock != self._parts_end:
+            return None
         self._undo.close(own.clock)
         steps, others = self._undo.done, self._undo.undone
         if again:
             steps, others = others, steps
         self._changed_sites.add(own.id)
+        self._is_partly_undone = False
+        if not goes_on:
+            self._parts_begin = own.clock
         theirs: list[int] = []
         while steps:
             number, begin, end = self._undo.pop(steps)
@@ -1065,12 +1099,26 @@ class TextBuffer:
             self._note_time(now)
             self._now = now
             self._runs.changes = changes = ChangeTracker()
-            self._local.undo_range(site, begin, end)
+            reached = self._local.undo_range(site, begin, end, runs_max)
             self._runs.changes = None
+            if reached > begin:
+                steps.extend((number, begin, reached))
+                self._is_partly_undone = True
+            self._parts_end = own.clock
             if own.clock > first:
+                if first > self._parts_begin and others:
+                    # One step with the parts before this one.
+                    made = self._undo.pop(others)
+                    if made[0] == own.id and made[2] == first:
+                        first = made[1]
+                    else:
+                        others.extend(made)
                 others.extend((own.id, first, own.clock))
                 steps.extend(theirs)
                 return self._finish_changes(changes)
+            if self._is_partly_undone or own.clock > self._parts_begin:
+                steps.extend(theirs)
+                return NOTHING
         steps.extend(theirs)
         return None
 

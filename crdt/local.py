@@ -154,10 +154,16 @@ class LocalEdits:
                 return None
         return run
 
-    def undo_range(self, site: Site, begin: int, end: int) -> None:
-        """Undo the operations of a site of mine from clock `begin` to `end`, newest first."""
+    def undo_range(self, site: Site, begin: int, end: int, runs_max: int = 0) -> int:
+        """Undo the operations of a site of mine from clock `begin` to `end`, newest first.
+
+        With `runs_max` only until so many runs were gone through. Return the first clock that is undone.
+        """
         clock = end
+        left = runs_max
         while clock > begin:
+            if runs_max and left <= 0:
+                return clock
             at = bisect_left(site.raise_clock, clock) - 1
             past = clock
             if at >= 0:
@@ -166,13 +172,44 @@ class LocalEdits:
                     low = max(begin, site.raise_clock[at])
                     target, seq, step, level = site.raised(at, low)
                     last = seq + step * (clock - low - 1)
-                    self.show(self._all[target], min(seq, last), max(seq, last) + 1, not level & 1)
+                    other, wanted = self._all[target], not level & 1
+                    first, behind = min(seq, last), max(seq, last) + 1
+                    if runs_max:
+                        # The newest of these operations are those on its last characters, or on its first ones.
+                        if step < 0:
+                            behind, left = self._within(other, first, behind, left)
+                        else:
+                            first, left = self._within_last(other, first, behind, left)
+                        low = clock - (behind - first)
+                    self.show(other, first, behind, wanted)
                     clock = low
                     continue
             low = max(begin, clock - past)
             seq = site.seq_of(low)
-            self.show(site, seq, seq + clock - low, False)
+            behind = seq + clock - low
+            if runs_max:
+                seq, left = self._within_last(site, seq, behind, left)
+                low = clock - (behind - seq)
+            self.show(site, seq, behind, False)
             clock = low
+        return clock
+
+    def _within(self, site: Site, low: int, high: int, runs_max: int) -> tuple[int, int]:
+        """Return the end of the first `runs_max` runs of characters `low` to `high`, and how many fewer runs they are."""
+        seq = low
+        while seq < high and runs_max > 0:
+            run = self._runs.run_of(site, seq)
+            seq = min(high, run.seq + run.length)
+            runs_max -= 1
+        return seq, runs_max
+
+    def _within_last(self, site: Site, low: int, high: int, runs_max: int) -> tuple[int, int]:
+        """Return the start of the last `runs_max` runs of characters `low` to `high`, and how many fewer runs they are."""
+        seq = high
+        while seq > low and runs_max > 0:
+            seq = max(low, self._runs.run_of(site, seq - 1).seq)
+            runs_max -= 1
+        return seq, runs_max
 
     def show(self, site: Site, low: int, high: int, wanted: bool) -> None:
         """Raise levels as my own edit, to show characters or to hide them."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final, Literal
 
-from crdt import Anchor, Outcome, Patch, TextBuffer, Version
+from crdt import Anchor, Outcome, Patch, StepPart, TextBuffer, Version
 from crdt.patch import Splice
 from jpterm_like import clock
 from jpterm_like.access.addresses import Address, is_hub_file
@@ -220,6 +220,13 @@ class LocalSession:
     def undo(self) -> Patch | None:
         """Undo my latest step, and nobody else's; None if there is none."""
         return self.pad.undo(clock.wall())
+
+    def undo_part(self, runs_max: int, *, again: bool, goes_on: bool) -> StepPart | None:
+        """Undo the newest part of my latest step, or with `again` redo it; None if there is none.
+
+        `runs_max` is about how many places it has. With `goes_on` it is one step with the part before.
+        """
+        return self.pad.undo_part(runs_max, clock.wall(), again=again, goes_on=goes_on)
 
     def redo(self) -> Patch | None:
         """Redo the step that I undid last; None if there is none."""

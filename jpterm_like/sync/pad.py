@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from crdt import Outcome, Patch, TextBuffer, Version
+from crdt import Outcome, Patch, StepPart, TextBuffer, Version
 from crdt.patch import Splice
 from jpterm_like.sync.ancestry import Ancestor, Identity, add_ancestor
 from jpterm_like.sync.log import Cursor, Log
@@ -108,6 +108,13 @@ class Pad:
         """Undo my latest step; None if there is none."""
         patch = self.buffer.undo(now)
         return None if patch is None else self._mine(patch)
+
+    def undo_part(self, runs_max: int, now: float, *, again: bool, goes_on: bool) -> StepPart | None:
+        """Undo the newest part of my latest step, or with `again` redo it; see `TextBuffer.undo_part`."""
+        part = self.buffer.undo_part(runs_max, now, again=again, goes_on=goes_on)
+        if part is not None:
+            self._mine(part.patch)
+        return part
 
     def redo(self, now: float) -> Patch | None:
         """Redo the step that I undid last; None if there is none."""

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, NamedTuple, Protocol
 
-from crdt import Outcome, Patch, TextBuffer, Version
+from crdt import Outcome, Patch, StepPart, TextBuffer, Version
 from crdt.patch import Splice
 from jpterm_like.client.events import Event, Guest, LineMessage, SearchPlace, Status, Whereabout
 from jpterm_like.files.charsets import Known
@@ -107,7 +107,9 @@ class EditorSession(Protocol):
         """Several edits as one undo step, as in a patch: from last to first, in offsets of the present text."""
 
     def undo(self) -> Patch | None: ...
-    def redo(self) -> Patch | None: ...
+    def undo_part(self, runs_max: int, *, again: bool, goes_on: bool) -> StepPart | None:
+        """Undo the newest part of my last step, or with `again` redo it; with `goes_on` it is one step with the part before."""
+
     def make(self, outcome: Outcome) -> Patch:
         """Make characters what an outcome says, as one undo step."""
 

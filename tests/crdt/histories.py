@@ -94,7 +94,10 @@ class History:
         elif kind < 0.85 and self.messages:
             self.note_patch(person.integrate(rng.choice(self.messages)))
         elif kind < 0.93:
-            self.note_patch(rng.choice([person.undo, person.redo])(self.now))
+            if rng.random() < 0.5:
+                self.note_patch(rng.choice([person.undo, person.redo])(self.now))
+            else:
+                self.take_back_in_parts(person)
         elif kind < 0.96:
             offset = rng.randrange(len(person) + 1)
             anchor = person.anchor(offset, rng.random() < 0.5)
@@ -107,6 +110,14 @@ class History:
             self.people[number] = TextBuffer.decode(
                 data, site=self.sites.pop(), own_sites=person.own_sites, layout=self.layout
             )
+
+    def take_back_in_parts(self, person: TextBuffer) -> None:
+        again, goes_on = self.rng.random() < 0.5, False
+        while part := person.undo_part(self.rng.choice([1, 2]), self.now, again=again, goes_on=goes_on):
+            self.note_patch(part.patch)
+            if not part.has_more:
+                break
+            goes_on = True
 
     def settle(self) -> None:
         for _ in range(2):

@@ -147,14 +147,27 @@ class Person:
         self.buffer.break_undo()
         self.model.undo_steps = cut(self.model.log, self.buffer._undo.done)
         self.model.redo_steps = cut(self.model.log, self.buffer._undo.undone)
-        patch = getattr(self.buffer, name)(now=self.world.now)
         begin = self.model.version.get(self.model.site, 0)
+        if self.world.rng.random() < 0.5:
+            patch = getattr(self.buffer, name)(now=self.world.now)
+            assert (before if patch is None else patch.apply(before)) == self.buffer.text
+        else:
+            self.take_back_in_parts(again=name == "redo")
         getattr(self.model, name)()
         self.model.reorder(begin, self.raises_since(begin))
-        if patch is not None:
-            assert patch.apply(before) == self.buffer.text
-        else:
-            assert before == self.buffer.text
+
+    def take_back_in_parts(self, again: bool) -> None:
+        """Undo or redo one step, a run or two at a time."""
+        goes_on = has_more = False
+        while has_more or not goes_on:
+            before = self.buffer.text
+            part = self.buffer.undo_part(
+                self.world.rng.choice([1, 2]), self.world.now, again=again, goes_on=goes_on
+            )
+            if part is None:
+                break
+            assert part.patch.apply(before) == self.buffer.text
+            goes_on, has_more = True, part.has_more
 
     def revert(self) -> None:
         """Revert some operations of anybody; undoing that is exact, whoever wrote meanwhile."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from crdt.patch import Splice
 from jpterm_like.client.events import RequestFailed
 from tests.e2e.hub import kill_hub
 from tests.e2e.terminal import terminals, until
@@ -121,6 +122,46 @@ def test_f04_steps_of_two_editors_of_one_user_are_all_there_in_the_next_one(tmp_
         assert ann.session.text == ""
 
     simulate(21, lambda chance: story())
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_f04_an_undo_of_many_places_that_is_killed_between_two_slices_goes_on(
+    seed: int, tmp_path: Path
+) -> None:
+    """It leaves one consistent text, of which undo takes back the rest. What others wrote meanwhile stays."""
+
+    async def story(chance: random.Random) -> None:
+        scene = Scene(tmp_path, chance, autosave_s=None)
+        ann, bob = await scene.join("ann"), await scene.join("bob")
+        assert ann.session is not None and bob.session is not None
+        bob.session.replace(0, 0, "line\n" * 40)
+        await scene.settle(ann, bob)
+        ann.session.replace_all([Splice(at, at, "\t") for at in range(5 * 39, -1, -5)])
+        kills = his = 0
+        goes_on, has_more = False, True
+        while has_more:
+            part = ann.session.undo_part(chance.randint(1, 9), again=False, goes_on=goes_on)
+            assert part is not None
+            goes_on, has_more = True, part.has_more
+            if chance.random() < 0.5:
+                bob.session.replace(0, 0, "bob\n")
+                his += 1
+                await asyncio.sleep(0.3)
+            if (has_more and not kills) or chance.random() < 0.2:
+                kills, goes_on = kills + 1, False
+                await ann.die()
+                await ann.start()
+                assert ann.session is not None
+        await scene.settle(ann, bob)
+        assert ann.session.text.replace("bob\n", "") == "line\n" * 40
+        assert ann.session.text.count("bob\n") == his
+        assert ann.session.undo() is None
+        while ann.session.redo() is not None:
+            pass
+        await scene.settle(ann, bob)
+        assert bob.session.text.replace("bob\n", "") == "\tline\n" * 40
+
+    simulate(seed, story)
 
 
 def test_f04_steps_survive_the_site_that_was_taken(tmp_path: Path) -> None:

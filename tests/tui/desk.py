@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from math import inf
 from typing import Literal
 
-from crdt import Outcome, Patch, TextBuffer, Version
+from crdt import Outcome, Patch, StepPart, TextBuffer, Version
 from crdt.patch import Splice
 from jpterm_like.client.events import (
     ApartChanged,
@@ -108,6 +108,12 @@ class Desk:
     def undo(self) -> Patch | None:
         patch = self.buffer.undo(self.now)
         return None if patch is None else self._mine(patch)
+
+    def undo_part(self, runs_max: int, *, again: bool, goes_on: bool) -> StepPart | None:
+        part = self.buffer.undo_part(runs_max, self.now, again=again, goes_on=goes_on)
+        if part is not None:
+            self._mine(part.patch)
+        return part
 
     def redo(self) -> Patch | None:
         patch = self.buffer.redo(self.now)

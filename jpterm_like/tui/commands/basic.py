@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from crdt import Patch
-from jpterm_like.tui.commands.editing import Editing
+from jpterm_like.tui.commands.editing import BULK_STEP_S, Editing
+from jpterm_like.tui.commands.long_undo import LongUndo
 
 # Moving and selecting: each move is a function that returns an offset
 
@@ -249,38 +249,52 @@ def _delete(editor: Editing, reach: Callable[[Editing], int]) -> None:
 
 
 def do_undo(editor: Editing) -> None:
-    _step_back(editor, editor.session.undo, "Nothing of yours to undo.")
+    _step_back(editor, again=False, nothing="Nothing of yours to undo.")
 
 
 def do_redo(editor: Editing) -> None:
-    _step_back(editor, editor.session.redo, "Nothing to redo.")
+    _step_back(editor, again=True, nothing="Nothing to redo.")
 
 
-def change_by_step(editor: Editing, step: Callable[[], Patch | None], nothing: str) -> Patch | None:
-    """Undo or redo, and return what changed; None if nothing did, which `nothing` then says."""
+def step_back(editor: Editing, again: bool, nothing: str, done: Callable[[LongUndo], None]) -> bool:
+    """Undo or redo my last step, a long one in slices; return whether there was one. If not, `nothing` is said.
+
+    `done` is called at the end, if anything was changed.
+    """
     if not editor.may_write():
-        return None
+        return False
+    editor.finish_bulk_edit()
+    change = LongUndo(editor.session, again)
+
+    def ended(changes: int) -> None:
+        if changes:
+            done(change)
+        if change.has_more:
+            editor.say(f"Stopped after {changes:,} places; {'redo' if again else 'undo'} does the rest.")
+        elif not changes:
+            editor.say(nothing)
+
     editor.is_changing = True
     try:
-        patch = step()
+        more = change.step(BULK_STEP_S)
     finally:
         editor.is_changing = False
-    if patch is None or not patch.splices:
-        editor.say(nothing)
-        return None
-    return patch
+    if more:
+        editor.go_on_in_slices(change, ended)
+    else:
+        ended(change.changes)
+    return more or change.changes > 0
 
 
-def _step_back(editor: Editing, step: Callable[[], Patch | None], nothing: str) -> None:
-    patch = change_by_step(editor, step, nothing)
-    if patch is None:
-        return
-    # The first change in the text: nothing before it has moved.
-    start, _, text = patch.splices[-1]
-    if not editor.extras:
-        editor.cursor.put(editor.text_layout.snap_right(start + len(text) * (not editor.lands_at_start)))
-    editor.note_edit(editor.cursor.caret)
-    editor.finish(centred=True)
+def _step_back(editor: Editing, again: bool, nothing: str) -> None:
+    def done(change: LongUndo) -> None:
+        if not editor.extras:
+            start, length = change.first
+            editor.cursor.put(editor.text_layout.snap_right(start + length * (not editor.lands_at_start)))
+        editor.note_edit(editor.cursor.caret)
+        editor.finish(centred=True)
+
+    step_back(editor, again, nothing, done)
 
 
 # Clipboard

@@ -282,6 +282,15 @@ class Editing:
         else:
             self._continue_bulk_edit()
 
+    def go_on_in_slices(self, change: LongChange, done: Callable[[int], None]) -> None:
+        """Go on with a long change that had its first slice."""
+        self.bulk_edit, self._bulk_done = change, done
+        self._bulk_told_at = monotonic()
+        if self.serves_each:
+            self.finish_bulk_edit()
+        else:
+            asyncio.get_running_loop().call_soon(self._continue_bulk_edit)
+
     def _continue_bulk_edit(self) -> None:
         change = self.bulk_edit
         if change is not None and self._step_bulk_edit():

@@ -54,6 +54,7 @@ async def test_others_write_while_lines_are_changed() -> None:
     await ends(editor)
     assert ann.buffer.text == bob.buffer.text == "new\nnew\n" + "b\n" * 2_000
     editor.type_keys("u")
+    await ends(editor)
     assert ann.buffer.text == "new\nnew\n" + "a\n" * 2_000
 
 
@@ -87,6 +88,7 @@ async def test_escape_stops_what_is_under_way_and_undo_takes_it_back() -> None:
     assert 0 < desk.buffer.text.count("b") < 2_000
     assert "Stopped" in editor.said[-1]
     editor.type_keys("u")
+    await ends(editor)
     assert desk.buffer.text == "a\n" * 2_000
 
 

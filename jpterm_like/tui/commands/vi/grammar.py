@@ -300,6 +300,10 @@ class Vi:
         self._pauses = True
         yield
 
+    def wait(self) -> Keys:
+        self._due_at = 0.0
+        yield from self.pause()
+
     def _step(self, key: Key) -> None:
         try:
             if key is END:

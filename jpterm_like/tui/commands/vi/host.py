@@ -91,6 +91,10 @@ class Vi(Protocol):
         """Let the keyboard be served; others may change the text meanwhile."""
         ...
 
+    def wait(self) -> Generator[None, Key, None]:
+        """Go on in a later turn, when others of this program had theirs."""
+        ...
+
     @property
     def times(self) -> int:
         """The count, 1 without one."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from jpterm_like.tui.commands.lines import indent_of
+from jpterm_like.tui.commands.long_undo import LongUndo
 from jpterm_like.tui.commands.vi import numbers, operators
 from jpterm_like.tui.commands.vi.failure import Failed, NoNumber
 from jpterm_like.tui.commands.vi.host import Keys, Vi
@@ -192,17 +193,22 @@ def do_subtract(vi: Vi) -> Keys:
 
 
 def do_undo(vi: Vi) -> Keys:
-    yield from ()
-    for _ in range(vi.times):
-        if not vi.undo_carets.undo():
-            break
-    return False
+    return (yield from _step_back(vi, vi.undo_carets.undo))
 
 
 def do_redo(vi: Vi) -> Keys:
-    yield from ()
+    return (yield from _step_back(vi, vi.undo_carets.redo))
+
+
+def _step_back(vi: Vi, step: Callable[[], bool]) -> Keys:
+    """Undo or redo as often as the count says. The editor does a long one in slices, and esc stops it and those behind it."""
     for _ in range(vi.times):
-        if not vi.undo_carets.redo():
+        if not step():
+            break
+        change = vi.editor.bulk_edit
+        while vi.editor.bulk_edit is not None:
+            yield from vi.wait()
+        if isinstance(change, LongUndo) and change.has_more:
             break
     return False
 

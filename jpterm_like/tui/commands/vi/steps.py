@@ -5,11 +5,10 @@ The rule is Vim's (undo.c, u_undoredo). Undo is by author: what others wrote in 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
-from crdt import Patch
-from jpterm_like.tui.commands.basic import change_by_step
+from jpterm_like.tui.commands.basic import step_back
+from jpterm_like.tui.commands.long_undo import LongUndo
 from jpterm_like.tui.commands.vi.text import Place, Text
 from jpterm_like.tui.text.cursors import TrackedOffset
 
@@ -50,43 +49,29 @@ class UndoCarets:
         self._before = None
 
     def undo(self) -> bool:
-        editor = self._text.editor
-        self._text.end_step()
-        return self._apply(
-            editor.session.undo, "Nothing of yours to undo.", self._undo, self._redo, again=False
-        )
+        return self._apply("Nothing of yours to undo.", self._undo, self._redo, again=False)
 
     def redo(self) -> bool:
-        editor = self._text.editor
-        self._text.end_step()
-        return self._apply(editor.session.redo, "Nothing to redo.", self._redo, self._undo, again=True)
+        return self._apply("Nothing to redo.", self._redo, self._undo, again=True)
 
     def _apply(
-        self,
-        step: Callable[[], Patch | None],
-        nothing: str,
-        taken: list[TrackedOffset],
-        given: list[TrackedOffset],
-        again: bool,
+        self, nothing: str, taken: list[TrackedOffset], given: list[TrackedOffset], again: bool
     ) -> bool:
         text, editor = self._text, self._text.editor
-        place = Place(0, 0)
-        if taken:
-            place = text.place_of(taken[-1])
-        patch = change_by_step(editor, step, nothing)
-        if patch is None:
-            return False
-        start, _, _ = patch.splices[-1]
-        row = text.place(start).row
-        there_row = min(row, text.rows - 1)
-        there = Place(there_row, text.indent(there_row))
-        if taken:
-            mark = taken.pop()
-            if not again:
-                place = text.place_of(mark)
-            given.append(mark)
-            if abs(place.row - row) <= 1:
-                there = place
-        editor.cursor.put(text.offset(text.on_character(there)))
-        editor.finish(centred=True)
-        return True
+        text.end_step()
+        before = text.place_of(taken[-1]) if taken else Place(0, 0)
+
+        def done(change: LongUndo) -> None:
+            row = text.place(change.first[0]).row
+            there_row = min(row, text.rows - 1)
+            there = Place(there_row, text.indent(there_row))
+            if taken:
+                mark = taken[-1] if change.has_more else taken.pop()
+                place = before if again else text.place_of(mark)
+                given.append(mark)
+                if abs(place.row - row) <= 1:
+                    there = place
+            editor.cursor.put(text.offset(text.on_character(there)))
+            editor.finish(centred=True)
+
+        return step_back(editor, again, nothing, done)
