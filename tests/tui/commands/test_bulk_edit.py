@@ -50,7 +50,7 @@ def _slices(stage: Stage, change: BulkEdit) -> list[float]:
 
 @pytest.mark.parametrize("text", ["a line\n" * LINES, "a b " * LINES + "\n"], ids=["lines", "one line"])
 def test_a_slice_is_one_patch_and_takes_no_longer_than_it_may(text: str) -> None:
-    """With a patch for each edit, 100,000 lines took 23 seconds."""
+    """With a patch for each edit, 100,000 lines took 12 seconds."""
     stage = Stage(text)
 
     def edits(row: int) -> Iterator[LineEdit | None]:
