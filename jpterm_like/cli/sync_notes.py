@@ -5,7 +5,9 @@ Asks no place and no server: reads the small files that `sync` keeps in the stat
 
 from __future__ import annotations
 
+import itertools
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 COUNTED_BYTES_MAX: Final = 1 << 16
 """Changes that take more bytes are not counted: the screen waits meanwhile."""
+
+ENTRIES_MAX: Final = 10_000
+"""Of a larger folder only so many entries are looked at for a marker."""
 
 _Stamp: TypeAlias = tuple[int, int, int] | None
 
@@ -53,6 +58,25 @@ class SyncNotes:
                     if note.was_ready
                 )
         return found
+
+    def offer(self, address: str) -> str:
+        """Say how to share the texts of the place that a file lies in, in a sentence; "" if its folder is none. Blocks.
+
+        A place has packs, and plain files in it are carried as they are: two who write in one get conflict copies.
+        """
+        folder = Path(address).parent
+        if "://" in address or not _is_place(folder):
+            return ""
+        from jpterm_like.errors import escape_for_terminal
+
+        here = next((known.folder for _, known in self._all() if str(folder) in known.places), None)
+        if here is not None:
+            return f"This folder is a place: its texts are in {escape_for_terminal(here)}. A file here is not synced."
+        new = _for_shell(_new_folder(folder.name))
+        return (
+            "Texts are shared through this folder, and this file is not among them. To have them in a folder of your own: "
+            f"mkdir {new} && jpterm-like sync {_for_shell(folder)} {new}"
+        )
 
     def changes_beyond(self, buffer: TextBuffer, version: Version) -> int | None:
         """Count the changes of a text that are not in a version; None if there are too many."""
@@ -115,6 +139,42 @@ def _path_in(folder: Path, address: str) -> Path | None:
         return None
     path = server.root / asked.path
     return path if path.is_relative_to(folder) else None
+
+
+def _is_place(folder: Path) -> bool:
+    """Whether the marker of a place lies in a folder. What reads markers is loaded only for a name like one."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [
+                entry.name
+                for entry in itertools.islice(entries, ENTRIES_MAX)
+                if entry.name.startswith("jpterm-like-")
+            ]
+    except OSError:
+        return False
+    if not names:
+        return False
+    from jpterm_like.packs.names import parse_marker
+
+    return any(map(parse_marker, names))
+
+
+def _new_folder(name: str) -> Path:
+    """A folder in the home that is not there yet."""
+    home, number = Path.home(), 1
+    new = home / name
+    while os.path.lexists(new):
+        new = home / (f"{name}-texts" if number == 1 else f"{name}-texts-{number}")
+        number += 1
+    return new
+
+
+def _for_shell(path: Path) -> str:
+    from jpterm_like.errors import escape_for_terminal
+
+    home = Path.home()
+    inside = str(path.relative_to(home)) if path.is_relative_to(home) else ""
+    return escape_for_terminal(f"~/{inside}" if inside == shlex.quote(inside) else shlex.quote(str(path)))
 
 
 def _stamp(path: Path) -> _Stamp:

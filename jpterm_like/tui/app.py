@@ -152,7 +152,8 @@ class EditorApp(RememberingApp):
         self.catalog = catalog
         self.inviter = inviter
         self.everything = everything
-        self._sync_notes = sync_notes
+        self.sync_notes = sync_notes
+        self._offers_made = set()
         self._sync_watch: SyncWatch | None = None
         self.last_time = last_time
         self.is_named = is_named
@@ -293,10 +294,11 @@ class EditorApp(RememberingApp):
         for editor in self.editors:
             editor.update(now=False)
             self.run_worker(self.mention_restored_work(editor), exit_on_error=False)
+            self.run_worker(self.mention_place(editor), exit_on_error=False)
         self.show_tree_at_start()
         self.reload_settings()
         self.set_interval(THEMES_S, self.reload_settings)
-        if self._sync_notes is not None:
+        if self.sync_notes is not None:
             self._look_at_places()
             self.set_interval(PLACES_S, self._look_at_places)
         self.remember_regularly()
@@ -420,12 +422,12 @@ class EditorApp(RememberingApp):
 
     def _look_at_places(self) -> None:
         """Say beside "saved" what the places that a text is synced with have of it."""
-        if self._sync_notes is None or not self._sync_notes.are_there():
+        if self.sync_notes is None or not self.sync_notes.are_there():
             return
         if self._sync_watch is None:
             from jpterm_like.tui.sync_watch import SyncWatch
 
-            self._sync_watch = SyncWatch(self._sync_notes)
+            self._sync_watch = SyncWatch(self.sync_notes)
         self._sync_watch.look([*self.editors, *([self.second] if self.second is not None else [])])
 
     # Themes, palette, help

@@ -361,6 +361,9 @@ class SyncNotes(Protocol):
     def look(self, addresses: Sequence[str]) -> dict[str, list[PlaceState]]:
         """The places of each of these texts that is synced. Blocks."""
 
+    def offer(self, address: str) -> str:
+        """What is offered for a text in a folder that is a place, in a sentence; empty if it is in none. Blocks."""
+
     def changes_beyond(self, buffer: TextBuffer, version: Version) -> int | None:
         """How many changes of a text are not in a version; None if there are too many to count."""
 

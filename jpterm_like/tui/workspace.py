@@ -27,7 +27,7 @@ from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.commands.macro import Macro
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.keymap import BY_ID, Keymap
-from jpterm_like.tui.ports import EditorSession, EditorSettings, FileCatalog, Opening
+from jpterm_like.tui.ports import EditorSession, EditorSettings, FileCatalog, Opening, SyncNotes
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.saving import saves_itself
 from jpterm_like.tui.search_history import SearchHistory
@@ -69,6 +69,10 @@ class Workspace(App[int], inherit_bindings=False):
     catalog: FileCatalog | None
     last_time: LastTime | None
     """Where carets, folds and tabs are remembered; None: nowhere."""
+    sync_notes: SyncNotes | None
+    """What was noted about places that texts are synced with; None: nothing is told of them."""
+    _offers_made: set[str]
+    """What was offered for texts in places."""
     keymap: Keymap
     copied: Clipboard
     macro: Macro
@@ -275,6 +279,15 @@ class Workspace(App[int], inherit_bindings=False):
             f"Restored unsaved work{by}{when_unsaved(session)}. {save} it; {commands}, “{revert}” drops it."
         )
 
+    async def mention_place(self, editor: Editor) -> None:
+        """Offer to share the texts of the folder of a file if that folder carries texts of others; once for each folder."""
+        if self.sync_notes is None:
+            return
+        sentence = await asyncio.to_thread(self.sync_notes.offer, editor.session.address)
+        if sentence and sentence not in self._offers_made:
+            self._offers_made.add(sentence)
+            editor.say(sentence)
+
     def title_of(self, session: EditorSession) -> str:
         """The title of a text, which no other open text has."""
         sessions = self._sessions()
@@ -445,6 +458,7 @@ class Workspace(App[int], inherit_bindings=False):
         else:
             self.show(editor)
         await self.mention_restored_work(editor)
+        await self.mention_place(editor)
 
     @property
     def screen_of_texts(self) -> Screen[Any]:

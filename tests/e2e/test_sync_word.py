@@ -50,3 +50,29 @@ async def test_the_bottom_line_says_what_the_place_has_of_the_text(tmp_path: Pat
             ann.sync(place)
             await screen.says("in nas")
             assert "nas" not in other.bar and "saved" in other.bar
+
+
+async def test_a_file_beside_the_packs_of_others_offers_to_share_their_texts(tmp_path: Path) -> None:
+    """The command that is offered works as it stands; then a file there is told to be none of the texts that are synced."""
+    with machines(tmp_path, "Ann", "Bob") as [ann, bob]:
+        place = bob.home / "team"
+        place.mkdir()
+        (ann.texts / "notes.md").write_text("hello\n")
+        ann.sync(place)
+        (place / "mine.md").write_text("beside\n")
+        async with terminals() as terminal:
+            screen = terminal(str(place / "mine.md"), env=bob.variables, columns=160)
+            await screen.shows("Texts are shared through this folder", "team-texts")
+            said = " ".join(screen.text.split())
+            command = said.partition("of your own: ")[2].partition(" mine.md")[0]
+            assert command == "mkdir ~/team-texts && jpterm-like sync ~/team ~/team-texts"
+        texts = bob.home / "team-texts"
+        texts.mkdir()
+        assert bob.run("sync", str(place), str(texts)).returncode == 0
+        assert (texts / "notes.md").read_text() == "hello\n" and not (texts / "mine.md").exists()
+        async with terminals() as terminal:
+            screen = terminal(str(place / "mine.md"), env=bob.variables, columns=160)
+            await screen.shows("A file here is not synced.")
+            elsewhere = terminal(str(texts / "notes.md"), env=bob.variables, columns=160)
+            await elsewhere.says("in team")
+            assert "synced" not in elsewhere.text
