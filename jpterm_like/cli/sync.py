@@ -481,7 +481,8 @@ def _sentences(place: Place, totals: Totals) -> list[str]:
         done.append(f"got {what}{by} in {_count(totals.got_documents, 'document')}")
     elif totals.packs_fetched:
         done.append(f"got {_count(totals.packs_fetched, 'pack')}")
-    sentence = ", ".join(done) or "nothing is new"
+    is_ended = report.problem is not None
+    sentence = ", ".join(done) or ("nothing was sent" if is_ended and report.waiting else "nothing is new")
     rest: list[str] = []
     if report.waiting:
         rest.append(f"{_packs(report.waiting)} still to be sent")

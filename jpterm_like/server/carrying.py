@@ -210,9 +210,10 @@ class _Carry:
         moved: dict[bytes, Path] = {}
         for name in names:
             path, document = self._shared.root.path / name, self._here[name]
-            there = await self._path_now(path, self._known.of(document).identity_here)
-            if there != path:
-                moved[document] = there
+            with contextlib.suppress(FileProblem):  # its new name is none that this server shares
+                there = await self._path_now(path, self._known.of(document).identity_here)
+                if there != path:
+                    moved[document] = there
         for document in moved:
             del self._here[self._known.of(document).name_here]
         for document, there in moved.items():
@@ -221,19 +222,22 @@ class _Carry:
     async def _path_now(self, path: Path, identity: bytes) -> Path:
         """Where the document is that was at a path."""
         pad_name = self._names.name_of(path)
-        there = path
-        if await asyncio.to_thread(os.path.lexists, path) or pad_name in self._documents.by_name:
+        if identity:
             opened = self._documents.by_name.get(pad_name)
-            found = (
-                opened.document.identity
-                if opened is not None
-                else await asyncio.to_thread(self._storage.read_blob, pad_name, IDENTITY)
+            if opened is not None:
+                found: bytes | None = opened.document.identity
+            else:
+                moved = await self._names.renamed_to(pad_name)
+                found = b"" if moved else await asyncio.to_thread(self._storage.read_blob, pad_name, IDENTITY)
+            # A name may lead on to that of the last document which had it, so it is not followed.
+            to = (
+                await self._names.with_identity(identity) if found is not None and found != identity else None
             )
-            to = await self._names.with_identity(identity) if identity and found != identity else None
-            there = path if to is None else self._files.path_of(to)
-        elif (to := await self._names.renamed_to(pad_name)) is not None:
-            _, there = await self._names.follow(to, self._files.path_of(to))
-        return there
+            return path if to is None else self._files.path_of(to)
+        if await asyncio.to_thread(os.path.lexists, path):
+            return path
+        to = await self._names.renamed_to(pad_name)
+        return path if to is None else (await self._names.follow(to, self._files.path_of(to)))[1]
 
     async def _note_moved(self, document: bytes, there: Path) -> None:
         """Note that a document is at another path now. Its former name is in `_here` no more, or another document's."""
@@ -593,8 +597,9 @@ class _Carry:
                 self._integrate(opened.document.pad, document, message)
                 await self._turns.give()
         notes.is_incomplete = buffer.waiting
-        if notes.is_deleted(buffer.version):
+        if is_new and notes.is_deleted(buffer.version):
             return
+        # Also the file of a deleted text: only a file that holds all of the text is deleted.
         if is_new or (was_saved and buffer.version != before):
             await self._commits.commit(opened)  # before the file has it
             try:

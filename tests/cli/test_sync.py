@@ -519,6 +519,13 @@ def move_up(person: Person) -> None:
     rename(person, "a.md", "b.md")
 
 
+def move_both(person: Person) -> None:
+    """After it the first name of one leads to the other."""
+    rename(person, "a.md", "c.md")
+    rename(person, "b.md", "a.md")
+    rename(person, "a.md", "d.md")
+
+
 def replace_by_renaming(person: Person) -> None:
     delete(person, "b.md")
     rename(person, "a.md", "b.md")
@@ -538,6 +545,7 @@ def replace_later(person: Person) -> None:
 USED_AGAIN = {
     "two change their names": (swap, {"a.md": "in b\n", "b.md": "in a\n"}),
     "one gets the former name of another": (move_up, {"b.md": "in a\n", "c.md": "in b\n"}),
+    "a name leads to another one": (move_both, {"c.md": "in a\n", "d.md": "in b\n"}),
     "one gets the name of a deleted one": (replace_by_renaming, {"b.md": "in a\n"}),
     "another file is made": (replace, {"a.md": "in a\n", "b.md": "quite different words\n"}),
     "another file is made after a sync": (replace_later, {"a.md": "in a\n", "b.md": "quite different words\n"}),
@@ -557,9 +565,10 @@ def test_a_name_that_is_used_again_is_its_new_documents(
     facts = bob.sync(place)
     assert ann.files() == bob.files() == files, facts
     all_sync(place, ann, bob)
-    bob.write("b.md", files["b.md"] + "bob\n")
+    name = min(files)
+    bob.write(name, files[name] + "bob\n")
     all_sync(place, bob, ann)
-    assert ann.files() == bob.files() == {**files, "b.md": files["b.md"] + "bob\n"}
+    assert ann.files() == bob.files() == {**files, name: files[name] + "bob\n"}
 
 
 def test_a_deleted_file_that_is_made_again_is_told(ann: Person, bob: Person, place: Path) -> None:
@@ -596,6 +605,18 @@ def test_what_somebody_deletes_goes_everywhere_and_its_text_is_kept(
     assert text == "hello\n"
     all_sync(place, bob, ann)
     assert ann.files() == bob.files() == {"other.md": "other\n"}
+
+
+def test_what_was_written_before_a_deletion_does_not_keep_the_file(
+    ann: Person, bob: Person, place: Path
+) -> None:
+    """Also if both come at once."""
+    ann.write("notes.md", "hello\n")
+    all_sync(place, ann, bob)
+    ann.write("notes.md", "hello\nmore\n")
+    delete(ann, "notes.md")
+    all_sync(place, ann, bob)
+    assert ann.files() == bob.files() == {}
 
 
 def test_who_wrote_in_a_deleted_text_brings_it_back(ann: Person, bob: Person, place: Path) -> None:
