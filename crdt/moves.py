@@ -224,13 +224,15 @@ def _keep_before_breaks(
 
     A patch leaves them behind all of the new text, or before it.
     """
-    rest = old[::-1]
-    at = 0
+    rest, coming = old[::-1], new[::-1]
+    taken = at = 0
     for line in text.split("\n"):
         at = new_text.find("\n", at)
         if at < 0:
             return
         own = _take(rest, len(line) + 1)
-        to, first, _ = _slice(new, at, at + 1)[0]
+        _take(coming, at - taken)
+        to, first, _ = coming[-1]
         targets += [(site.index, low, high, to, first, True) for site, low, high in own]
+        taken = at
         at += 1
