@@ -210,7 +210,9 @@ class _Carry:
         moved: dict[bytes, Path] = {}
         for name in names:
             path, document = self._shared.root.path / name, self._here[name]
-            with contextlib.suppress(FileProblem):  # its new name is none that this server shares
+            with contextlib.suppress(
+                JptermError
+            ):  # told when it is looked at; or its new name is none that this server shares
                 there = await self._path_now(path, self._known.of(document).identity_here)
                 if there != path:
                     moved[document] = there
