@@ -281,13 +281,20 @@ class _Carry:
         if sentence not in self.outcome.problems:
             self.outcome.problems.append(sentence)
 
+    def _fail(self, document: bytes | None, sentence: str) -> None:
+        """Tell why a document cannot be used now. What came of it comes again in the next run."""
+        self._tell(sentence)
+        if document is not None and document in self._packs.coming:
+            self._known.of(document).is_incomplete = True
+            self._refused.add(document)
+
     async def _look_at(self, name: str, *, is_new: bool = False) -> None:
         """Carry a document that has a file here, or had one; or that came just now, and is to have one."""
         try:
             path = await asyncio.to_thread(self._shared.path_of, name)
         except FileProblem as problem:  # it is no text any more, or a link that leads away
             if name in self._here:
-                self._tell(str(problem))
+                self._fail(self._here[name], str(problem))
             return
         pad_name = self._names.name_of(path)
         document = self._here.get(name)
@@ -302,7 +309,7 @@ class _Carry:
                 return
             opened = await self._documents.open(pad_name, path)
         except JptermError as problem:
-            self._tell(str(problem))
+            self._fail(document, str(problem))
             return
         if (
             notes is not None
@@ -313,7 +320,7 @@ class _Carry:
         is_carried = False
         try:
             if opened.document.is_read_only:
-                self._tell(opened.document.warnings[0])
+                self._fail(document, opened.document.warnings[0])
             else:
                 is_carried = await self._carry(opened, name, document, is_new=is_new)
         finally:
@@ -704,6 +711,8 @@ class _Carry:
 
     def _is_deleted(self, name: str, document: bytes) -> bool:
         """Whether a document was deleted, so that another can have its name. Blocks."""
+        if document in self._packs.coming:
+            return False  # what came may bring it back
         return self._known.of(document).deleted_here is not None and not os.path.lexists(
             self._shared.root.path / name
         )

@@ -212,6 +212,10 @@ def test_a_file_that_has_become_a_link_is_told(ann: Person, bob: Person, place: 
     facts = bob.sync(place)
     assert not facts["same"] and "leads out of the folder" in facts["problems"][0]
     assert (tmp_path / "elsewhere.md").read_text() == "private\n"
+    (bob.texts / "notes.md").unlink()
+    bob.write("notes.md", "hello\n")
+    all_sync(place, bob, ann)  # what came while it could not be used was not lost
+    assert ann.files() == bob.files() == {"notes.md": "hello\nmore\n"}
 
 
 def test_two_places_of_one_collection(ann: Person, bob: Person, place: Path, tmp_path: Path) -> None:
@@ -617,6 +621,25 @@ def test_what_was_written_before_a_deletion_does_not_keep_the_file(
     delete(ann, "notes.md")
     all_sync(place, ann, bob)
     assert ann.files() == bob.files() == {}
+
+
+def test_a_deleted_text_that_comes_back_gives_its_name_to_another(
+    ann: Person, bob: Person, place: Path
+) -> None:
+    """Both in one run: what brings it back is not lost with the name."""
+    ann.write("b.md", "in b\n")
+    ann.write("c.md", "in c\n")
+    all_sync(place, ann, bob)
+    delete(bob, "c.md")
+    bob.sync(place)
+    ann.write("c.md", "in c\nmore\n")
+    ann.sync(place)
+    rename(ann, "c.md", "third.md")
+    rename(ann, "b.md", "c.md")
+    rename(ann, "third.md", "b.md")
+    ann.sync(place)
+    all_sync(place, bob, ann)
+    assert ann.files() == bob.files() == {"b.md": "in c\nmore\n", "c.md": "in b\n"}
 
 
 def test_who_wrote_in_a_deleted_text_brings_it_back(ann: Person, bob: Person, place: Path) -> None:
