@@ -19,6 +19,7 @@ from typing import IO, Any, Final, TypeVar
 
 from paramiko.sftp import SFTPError
 from paramiko.sftp_client import SFTPClient
+from paramiko.sftp_file import SFTPFile
 from paramiko.ssh_exception import SSHException
 
 from jpterm_like.errors import escape_for_terminal, explain
@@ -42,6 +43,17 @@ _Result = TypeVar("_Result")
 
 PART_BYTES: Final = 32 << 10
 """So much is in one message of SFTP."""
+
+
+class _FileRead(SFTPFile):  # type: ignore[misc]  # paramiko has no types
+    """A file that is being read. The requests for all its parts are sent at once by the thread that reads: the library has another
+    thread do it, which prints a traceback when the line breaks. They are some ten kilobytes, so that sending does not wait for reading."""
+
+    def _start_prefetch(
+        self, chunks: Sequence[tuple[int, int]], max_concurrent_requests: int | None = None
+    ) -> None:
+        self._prefetching, self._prefetch_done = True, False
+        self._prefetch_thread(chunks, max_concurrent_requests)
 
 
 class SftpPlace:
@@ -88,6 +100,7 @@ class SftpPlace:
 
         def call(client: Any) -> bytes:
             with client.open(path, "rb") as file:
+                file.__class__ = _FileRead
                 size_bytes = file.stat().st_size
                 if not stat.S_ISREG(file.stat().st_mode) or (end is not None and end > size_bytes):
                     raise Damaged(f"{escape_for_terminal(name)} is shorter than it should be.")

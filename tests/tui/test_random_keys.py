@@ -73,8 +73,7 @@ async def test_a_stream_of_keys(seed: int, monkeypatch: pytest.MonkeyPatch) -> N
                 await editor.on_key(events.Key(key, sign))
                 if command == "undo":
                     assert written_by(ann, bob.site) >= theirs, here
-                while editor.bulk_edit is not None:
-                    editor._sweep_on()
+                editor.finish_bulk_edit()
             elif roll < 0.985:
                 caret = editor.cursor.caret
                 start = dice.randint(0, len(bob.buffer))
