@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -243,30 +244,43 @@ class _Sync:
 
     def watch(self, say: Callable[[Totals], None]) -> None:
         """Keep texts and place in step until ctrl+c; `say` is told what happened whenever something did."""
-        pace, said = _Pace(isinstance(self._place, LocalPlace)), ""
-        with suppress(KeyboardInterrupt):
-            while True:
-                pace.wait()
-                totals, began_s = Totals(), time.monotonic()
-                try:
-                    found = self._find()
-                    if found is None:
-                        raise JptermError(f"{escape_for_terminal(self._folder)} is not synced any more.")
-                    with collections.hold(found):
-                        self._run(found, begin=False, totals=totals, asks=pace.asks_place)
-                    problem = (
-                        "" if totals.is_same or totals.report is None else _sentences(self._place, totals)[-1]
-                    )
-                    if totals.has_moved or problem not in ("", said):
-                        say(totals)
-                except collections.CollectionBusy:
-                    continue
-                except JptermError as error:
-                    problem = str(error)
-                    if problem != said:
-                        print(f"jpterm-like: {escape_for_terminal(problem)}", file=sys.stderr, flush=True)
-                said = problem
-                pace.note(time.monotonic() - began_s, totals)
+        pace, said, is_ended = _Pace(isinstance(self._place, LocalPlace)), "", False
+
+        def end(_number: int, _frame: object) -> None:
+            # asyncio has a handler of its own, which loses a ctrl+c that comes when a request is just done.
+            nonlocal is_ended
+            is_ended = True
+            raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGINT, end)
+        try:
+            with suppress(KeyboardInterrupt):
+                while not is_ended:
+                    pace.wait()
+                    said = self._watch_once(pace, said, say)
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _watch_once(self, pace: _Pace, said: str, say: Callable[[Totals], None]) -> str:
+        """Sync once, and say what is new since `said`; return what was wrong."""
+        totals, began_s = Totals(), time.monotonic()
+        try:
+            found = self._find()
+            if found is None:
+                raise JptermError(f"{escape_for_terminal(self._folder)} is not synced any more.")
+            with collections.hold(found):
+                self._run(found, begin=False, totals=totals, asks=pace.asks_place)
+            problem = "" if totals.is_same or totals.report is None else _sentences(self._place, totals)[-1]
+            if totals.has_moved or problem not in ("", said):
+                say(totals)
+        except collections.CollectionBusy:
+            return said
+        except JptermError as error:
+            problem = str(error)
+            if problem != said:
+                print(f"jpterm-like: {escape_for_terminal(problem)}", file=sys.stderr, flush=True)
+        pace.note(time.monotonic() - began_s, totals)
+        return problem
 
     def _never_left(self, found: Path) -> bool:
         """Whether a collection was begun here, and never came to a place, because the run was ended before; and the place

@@ -9,6 +9,7 @@ import pytest
 
 from crdt import Patch, TextBuffer
 from crdt.patch import Splice
+from jpterm_like.tui.commands import basic, editing
 from jpterm_like.tui.text.line_index import Lines
 from jpterm_like.tui.text.merge_splices import SPLICES_MAX, merge_splices
 from tests.tui.desk import Desk
@@ -40,6 +41,8 @@ async def test_undoing_many_places_is_followed_as_some(monkeypatch: pytest.Monke
         looked: list[int] = []
         splice = Lines.splice
         monkeypatch.setattr(Lines, "splice", lambda self, *edit: looked.append(1) or splice(self, *edit))
+        for module in (editing, basic):
+            monkeypatch.setattr(module, "BULK_STEP_S", 1e3)  # in one slice, also on a slow machine
         app.editor.run("undo")
         assert desk.buffer.text == "some words\n" * 2_000
         assert len(looked) <= SPLICES_MAX
