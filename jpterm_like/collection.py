@@ -122,23 +122,26 @@ def save(place: Path, collection: Collection) -> None:
     _write(place / NOTE, data)
 
 
-def find(state: Path, folder: Path) -> list[Path]:
-    """Return the folders of the collections whose texts are in a folder, or in one inside or around it."""
-    found: list[Path] = []
+def find(state: Path, folder: Path) -> list[tuple[Path, Collection]]:
+    """Return the collections whose texts are in a folder, or in one inside or around it, each with its folder in the state folder.
+
+    Raises:
+        JptermError: what is noted of one cannot be read.
+    """
+    found: list[tuple[Path, Collection]] = []
     with contextlib.suppress(FileNotFoundError):
         for place in sorted((state / COLLECTIONS).iterdir()):
             known = load(place) if (place / NOTE).is_file() else None
             if known is not None and (
                 known.folder.is_relative_to(folder) or folder.is_relative_to(known.folder)
             ):
-                found.append(place)
+                found.append((place, known))
     return found
 
 
 def all_of(state: Path) -> list[Collection]:
     """Return all collections of this machine. Raises JptermError."""
-    found = [load(place) for place in find(state, Path("/"))]
-    return [each for each in found if each is not None]
+    return [known for _, known in find(state, Path("/"))]
 
 
 def synced_folders(state: Path) -> list[Path]:

@@ -167,18 +167,15 @@ class _Sync:
 
     # ------------------------------------------------------------------ the collection
 
-    def _find(self) -> Path | None:
-        """The collection that the texts of the folder belong to; None if to none yet.
+    def _find(self) -> tuple[Path, Collection] | None:
+        """The collection that the texts of the folder belong to, and its folder in the state folder; None if they belong to none yet.
 
         Raises:
             JptermError: a folder inside or around it is synced.
         """
-        found = collections.find(self._state, self._folder)
-        for each in found:
-            known = collections.load(each)
-            assert known is not None
+        for its_folder, known in collections.find(self._state, self._folder):
             if known.folder == self._folder:
-                return each
+                return its_folder, known
             raise JptermError(
                 f"{escape_for_terminal(known.folder)} is synced already, and lies in or around {escape_for_terminal(self._folder)}: sync that one."
             )
@@ -201,8 +198,7 @@ class _Sync:
         """Say what a sync would do, without doing anything."""
         listing = list_all_files(self._place)
         found = self._find()
-        known = None if found is None else collections.load(found)
-        if found is None or known is None:
+        if found is None:
             there = standing(listing, None, was_ready=False)
             size_bytes = sum(name.size_bytes for name in listing.packs)
             sentence = (
@@ -213,12 +209,13 @@ class _Sync:
                 else f"{in_sentence(self._place)} {REASONS[there]}."
             )
             return sentence, {"state": there.value, "fetch_bytes": size_bytes}
+        its_folder, known = found
         note = known.places.get(self._place.address, PlaceNote())
         there = standing(listing, known.collection, was_ready=note.was_ready)
         if there not in (Standing.READY, Standing.EMPTY):
             return f"{in_sentence(self._place)} {REASONS[there]}.", {"state": there.value}
-        with collections.hold(found):
-            mirror = collections.open_mirror(found)
+        with collections.hold(its_folder):
+            mirror = collections.open_mirror(its_folder)
             fetch, send = to_fetch(mirror.held, listing), to_send(mirror.held, listing)
         facts: dict[str, object] = {
             "state": there.value,
@@ -236,11 +233,9 @@ class _Sync:
     def run(self) -> Totals:
         """Sync once, as a person asked for."""
         found = self._find()
-        if found is not None and self._never_left(found):
-            found = None
-        found = found or self._begin()
-        with collections.hold(found):
-            return self._run(found, begin=True)
+        its_folder = self._begin() if found is None or self._never_left(*found) else found[0]
+        with collections.hold(its_folder):
+            return self._run(its_folder, begin=True)
 
     def watch(self, say: Callable[[Totals], None]) -> None:
         """Keep texts and place in step until ctrl+c; `say` is told what happened whenever something did."""
@@ -268,8 +263,8 @@ class _Sync:
             found = self._find()
             if found is None:
                 raise JptermError(f"{escape_for_terminal(self._folder)} is not synced any more.")
-            with collections.hold(found):
-                self._run(found, begin=False, totals=totals, asks=pace.asks_place)
+            with collections.hold(found[0]):
+                self._run(found[0], begin=False, totals=totals, asks=pace.asks_place)
             problem = "" if totals.is_same or totals.report is None else _sentences(self._place, totals)[-1]
             if totals.has_moved or problem not in ("", said):
                 say(totals)
@@ -282,11 +277,10 @@ class _Sync:
         pace.note(time.monotonic() - began_s, totals)
         return problem
 
-    def _never_left(self, found: Path) -> bool:
+    def _never_left(self, found: Path, known: Collection) -> bool:
         """Whether a collection was begun here, and never came to a place, because the run was ended before; and the place
         belongs to another one by now. Then it is given up for that one: nobody else knows of it."""
-        known = collections.load(found)
-        if known is None or any(note.was_ready for note in known.places.values()):
+        if any(note.was_ready for note in known.places.values()):
             return False
         markers = list_all_files(self._place).markers
         if not markers or any(marker.collection == known.collection for marker in markers):
