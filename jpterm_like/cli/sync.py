@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -24,13 +24,14 @@ from jpterm_like.access.addresses import Address, LocalFileAddress
 from jpterm_like.access.discovery import STORE_FOLDER, find_server, find_server_of
 from jpterm_like.cli.place_commands import REASONS, open_for_person
 from jpterm_like.cli.progress import Progress
+from jpterm_like.cli.sync_report import Totals, collect_facts, count_packs, describe
 from jpterm_like.client.carrying import carry
 from jpterm_like.collection import Collection, PlaceNote
 from jpterm_like.config import Paths, display_name
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.packs.decisions import Standing, standing, to_fetch, to_send
 from jpterm_like.packs.documents import Documents
-from jpterm_like.packs.names import PackName, read_listing
+from jpterm_like.packs.names import read_listing
 from jpterm_like.places.base import Place, ReadOnly, Unreachable, in_sentence, list_all_files
 from jpterm_like.places.exchange import Memory, Report, exchange
 from jpterm_like.places.local import LocalPlace
@@ -45,47 +46,6 @@ POLL_FIRST_S: Final = 5.0
 """Pause between two questions to a server after something has moved; each one after that is half as long again."""
 POLL_MOST_S: Final = 60.0
 """The longest of them."""
-
-
-@dataclass
-class Totals:
-    """What one run did."""
-
-    sent_changes: int = 0
-    sent_documents: int = 0
-    got_changes: int = 0
-    got_documents: int = 0
-    people: list[str] = field(default_factory=list)
-    early: int = 0
-    written: int = 0
-    """Changes that went into packs of this machine, and so are to be sent."""
-    notices: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    packs_sent: int = 0
-    packs_fetched: int = 0
-    set_aside: list[PackName] = field(default_factory=list)
-    report: Report | None = None
-    """The last exchange."""
-
-    @property
-    def has_moved(self) -> bool:
-        """Whether anything came or went."""
-        return bool(
-            self.got_changes or self.sent_changes or self.packs_sent or self.packs_fetched or self.notices
-        )
-
-    @property
-    def is_same(self) -> bool:
-        """Whether both sides have the same now, and all of it could be used."""
-        report = self.report
-        return (
-            report is not None
-            and report.is_complete
-            and not report.coming
-            and not self.set_aside
-            and not self.early
-            and not self.problems
-        )
 
 
 def sync(written: str, folder: Path, *, name: str | None, dry_run: bool, as_json: bool, watch: bool) -> int:
@@ -105,9 +65,9 @@ def sync(written: str, folder: Path, *, name: str | None, dry_run: bool, as_json
     def say(totals: Totals) -> None:
         progress.end()
         if as_json:
-            print(json.dumps(_facts(totals)), flush=True)
+            print(json.dumps(collect_facts(totals)), flush=True)
         else:
-            for sentence in _sentences(place, totals):
+            for sentence in describe(place, totals):
                 print(escape_for_terminal(sentence), flush=True)
 
     try:
@@ -204,7 +164,7 @@ class _Sync:
             sentence = (
                 f"{in_sentence(self._place)} would become a place of the texts in {escape_for_terminal(self._folder)}."
                 if there is Standing.EMPTY
-                else f"Would fetch {_packs(list(listing.packs))} ({size_bytes:,} bytes), and send the texts of {escape_for_terminal(self._folder)}."
+                else f"Would fetch {count_packs(list(listing.packs))} ({size_bytes:,} bytes), and send the texts of {escape_for_terminal(self._folder)}."
                 if there is Standing.READY
                 else f"{in_sentence(self._place)} {REASONS[there]}."
             )
@@ -223,7 +183,7 @@ class _Sync:
             "send_bytes": sum(name.size_bytes for name in send),
         }
         sentence = (
-            f"Would fetch {_packs(fetch)} ({facts['fetch_bytes']:,} bytes), and send {_packs(send)} ({facts['send_bytes']:,} bytes) and what "
+            f"Would fetch {count_packs(fetch)} ({facts['fetch_bytes']:,} bytes), and send {count_packs(send)} ({facts['send_bytes']:,} bytes) and what "
             "was written since the last sync."
         )
         return sentence, facts
@@ -265,7 +225,7 @@ class _Sync:
                 raise JptermError(f"{escape_for_terminal(self._folder)} is not synced any more.")
             with collections.hold(found[0]):
                 self._run(found[0], begin=False, totals=totals, asks=pace.asks_place)
-            problem = "" if totals.is_same or totals.report is None else _sentences(self._place, totals)[-1]
+            problem = "" if totals.is_same or totals.report is None else describe(self._place, totals)[-1]
             if totals.has_moved or problem not in ("", said):
                 say(totals)
         except collections.CollectionBusy:
@@ -463,85 +423,3 @@ def server_of(folder: Path) -> Address:
                 "and run this again."
             )
     return LocalFileAddress(folder, folder.name)
-
-
-# ---------------------------------------------------------------------- sentences
-
-
-def _sentences(place: Place, totals: Totals) -> list[str]:
-    """Say what one run did: what a person should know, and last the sum of it."""
-    report = totals.report
-    assert report is not None
-    sentences = [*totals.notices, *totals.problems]
-    if report.standing is not Standing.READY:
-        problem = report.problem or f"{in_sentence(place)} {REASONS[report.standing]}."
-        return [*sentences, str(problem)]
-    done: list[str] = []
-    if totals.sent_changes:
-        done.append(
-            f"sent {_count(totals.sent_changes, 'change')} in {_count(totals.sent_documents, 'document')}"
-        )
-    elif totals.packs_sent:
-        done.append(f"sent {_count(totals.packs_sent, 'pack')}")
-    if totals.got_changes:
-        by = f" by {_join(totals.people)}" if totals.people else ""
-        what = f"{totals.got_changes:,}" if totals.sent_changes else _count(totals.got_changes, "change")
-        done.append(f"got {what}{by} in {_count(totals.got_documents, 'document')}")
-    elif totals.packs_fetched:
-        done.append(f"got {_count(totals.packs_fetched, 'pack')}")
-    is_ended = report.problem is not None
-    sentence = ", ".join(done) or ("nothing was sent" if is_ended and report.waiting else "nothing is new")
-    rest: list[str] = []
-    if report.waiting:
-        rest.append(f"{_packs(report.waiting)} still to be sent")
-    if report.unread:
-        rest.append(f"{_packs(report.unread)} not here yet")
-    if totals.set_aside:
-        rest.append(f"{_packs(totals.set_aside)} damaged or of other texts, and left out")
-    if report.coming or totals.early:
-        rest.append("earlier changes of others are still on their way")
-    ending = f"; {', '.join(rest)}" if rest else "; all is the same" if totals.is_same else ""
-    if report.problem is not None:
-        ending = f"; then it ended: {report.problem}"
-    sentence = f"{sentence[0].upper()}{sentence[1:]}{ending}"
-    return [*sentences, sentence if sentence.endswith(".") else f"{sentence}."]
-
-
-def _facts(totals: Totals) -> dict[str, object]:
-    report = totals.report
-    assert report is not None
-    return {
-        "state": report.standing.value,
-        "same": totals.is_same,
-        "sent_changes": totals.sent_changes,
-        "sent_documents": totals.sent_documents,
-        "got_changes": totals.got_changes,
-        "got_documents": totals.got_documents,
-        "by": totals.people,
-        "packs_sent": totals.packs_sent,
-        "packs_fetched": totals.packs_fetched,
-        "waiting": len(report.waiting),
-        "unread": len(report.unread),
-        "set_aside": [str(name) for name in totals.set_aside],
-        "problem": None if report.problem is None else str(report.problem),
-        "notices": totals.notices,
-        "problems": totals.problems,
-    }
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _packs(names: list[PackName]) -> str:
-    return _count(len(names), "pack")
-
-
-def _join(people: list[str]) -> str:
-    if len(people) < 2:
-        return "".join(people)
-    return (
-        f"{', '.join(people[:-1])} and {people[-1]}"
-        if len(people) < 5
-        else f"{', '.join(people[:3])} and others"
-    )

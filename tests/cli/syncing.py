@@ -15,6 +15,7 @@ from jpterm_like.access.addresses import Address
 from jpterm_like.access.hub import AnyFile
 from jpterm_like.access.permissions import OWNER
 from jpterm_like.cli import sync as command
+from jpterm_like.cli import sync_report
 from jpterm_like.cli.progress import Progress
 from jpterm_like.client import carrying
 from jpterm_like.config import Paths
@@ -50,8 +51,8 @@ class Person:
             totals = run.run()
         except JptermError as problem:
             return {"refused": str(problem), "same": False}
-        facts = json.loads(json.dumps(command._facts(totals)))
-        return {**facts, "sentence": command._sentences(there, totals)[-1]}
+        facts = json.loads(json.dumps(sync_report.collect_facts(totals)))
+        return {**facts, "sentence": sync_report.describe(there, totals)[-1]}
 
     def server(self) -> Server:
         paths = Paths.of_user()
