@@ -385,6 +385,7 @@ class _Pace:
         self._asked_at = time.monotonic()
 
     def wait(self) -> None:
+        # Nothing tells this process when texts or the place change: the hub that watches the files is another one, and may have ended.
         time.sleep(max(LOOK_S, 10 * self._looked_s))
 
     @property

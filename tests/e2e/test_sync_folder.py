@@ -216,6 +216,7 @@ def test_a_killed_sync_loses_and_doubles_nothing(
             words.append(word)
             one.append("notes.md", word)
             process = one.start("sync", str(place), str(one.texts), "--name", one.who)
+            # Not for luck: any moment is a valid one to be killed at. A run takes about a second, so the kills fall on all of its steps.
             time.sleep(chance.uniform(0.1, 1.2))
             if chance.random() < 0.3:
                 one.kill_hub()

@@ -67,7 +67,7 @@ def test_typing_on_at_one_place_is_one_change() -> None:
     text = TextBuffer.genesis("hello\n", site=1)
     begun = text.version
     for offset, letter in enumerate("sentence"):
-        text.replace(offset, offset + 0, letter, 0.0)
+        text.replace(offset, offset, letter, 0.0)
     assert sum(changes_of(text.changes_since(begun)).values()) == 1
     text.replace(0, 3, "", 0.0)
     text.replace(8, 8, "!", 0.0)
