@@ -18,16 +18,23 @@ from jpterm_like.packs.pack import (
     MalformedPack,
     NewerPack,
     PackRecord,
-    index_start,
     inflate,
     open_pack,
     read_index,
     split_records,
-    tail_bytes,
 )
 from jpterm_like.packs.records import Birth, Changes, Deleted, Name, Names, document_id
 from jpterm_like.places.address import is_address
-from jpterm_like.places.base import Damaged, Gone, Moved, Place, in_sentence, list_all_files, nobody_counts
+from jpterm_like.places.base import (
+    Damaged,
+    Gone,
+    Moved,
+    Place,
+    in_sentence,
+    list_all_files,
+    nobody_counts,
+    read_tail,
+)
 
 
 def may_be_in_place(written: str) -> bool:
@@ -163,14 +170,9 @@ class _Texts:
             joined.update(index.parts)
 
     def _read_index(self, name: PackName) -> Index:
-        listed, size_bytes = self._listing.listed_as(name), name.size_bytes
-        at = size_bytes - tail_bytes(size_bytes)
-        tail = self._place.read(listed, at, size_bytes)
-        if (start := index_start(tail, size_bytes)) < at:
-            tail = self._place.read(listed, start, at) + tail
-            at = start
-        self._tails[name] = at, tail
-        return read_index(tail, size_bytes)
+        tail = read_tail(self._place, self._listing.listed_as(name), name.size_bytes)
+        self._tails[name] = name.size_bytes - len(tail), tail
+        return read_index(tail, name.size_bytes)
 
     def _names(self) -> Iterator[tuple[bytes, str]]:
         for name in self._indexes:

@@ -247,11 +247,19 @@ def read_index_at(place: Place, listed: str, size_bytes: int) -> Index:
         PlaceError: see `Place.read`.
         MalformedPack: see `read_index`.
     """
+    return read_index(read_tail(place, listed, size_bytes), size_bytes)
+
+
+def read_tail(place: Place, listed: str, size_bytes: int) -> bytes:
+    """Read the end of a pack, with all of its index: one request, or two if the index is long.
+
+    Raises:
+        PlaceError: see `Place.read`.
+        MalformedPack: see `index_start`.
+    """
     tail = place.read(listed, size_bytes - tail_bytes(size_bytes), size_bytes)
     start, tail_start = index_start(tail, size_bytes), size_bytes - len(tail)
-    if start < tail_start:
-        tail = place.read(listed, start, tail_start) + tail
-    return read_index(tail, size_bytes)
+    return place.read(listed, start, tail_start) + tail if start < tail_start else tail
 
 
 def _read_some(
