@@ -56,7 +56,7 @@ def _sync(
     there, back = _bytes(plan.to_second), _bytes(plan.to_first)
     progress.expect(are_counted[0] * (2 * back + there) + are_counted[1] * (2 * there + back))
     with tempfile.TemporaryDirectory(prefix="jpterm-like-sync-") as folder:
-        copy(first, second, plan, Path(folder), lambda: None)
+        copy(first, second, plan, Path(folder))
     problem = first.problem or second.problem
     facts = {
         "same": is_same(first, second),

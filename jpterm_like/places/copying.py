@@ -7,7 +7,6 @@ the owners of lanes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -70,13 +69,12 @@ def is_possible(first: Side, second: Side, plan: Plan) -> bool:
     return not plan.is_other and Standing.READY in standings and standings <= {Standing.READY, Standing.EMPTY}
 
 
-def copy(first: Side, second: Side, plan: Plan, folder: Path, arrived: Callable[[], None]) -> None:
+def copy(first: Side, second: Side, plan: Plan, folder: Path) -> None:
     """Copy both ways; what each side got, and how it ended, is noted in it.
 
     Args:
         first, second, plan: as `look` left them, and possible.
         folder: an empty folder of this machine, for what is on its way.
-        arrived: is called before each exchange.
 
     Raises:
         PlaceError: the disk of the folder refused.
@@ -95,14 +93,12 @@ def copy(first: Side, second: Side, plan: Plan, folder: Path, arrived: Callable[
         first, second = second, first
     # The first brings its marker. Then both are read, and what either lacks is written.
     for side in (first, second, first):
-        arrived()
         _exchange(mirror, side)
         if side.problem is not None:
             return
     for side in (first, second):
         for _ in range(1 + len(side.memory.sent) // READ_BACK_MAX):
             if side.memory.sent:
-                arrived()
                 _exchange(mirror, side)
 
 

@@ -43,7 +43,7 @@ def synced(first: LocalPlace, second: object, folder: Path) -> tuple[Side, Side]
     plan = look(*sides)
     assert is_possible(*sides, plan)
     folder.mkdir()
-    copy(*sides, plan, folder, lambda: None)
+    copy(*sides, plan, folder)
     return sides
 
 

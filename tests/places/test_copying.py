@@ -49,7 +49,7 @@ def run(first: MemoryPlace, second: MemoryPlace, tmp_path: Path) -> tuple[Side, 
     assert is_possible(*sides, plan)
     folder = tmp_path / f"way {len(list(tmp_path.iterdir()))}"
     folder.mkdir()
-    copy(*sides, plan, folder, lambda: None)
+    copy(*sides, plan, folder)
     return sides
 
 
