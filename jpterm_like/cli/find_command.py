@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from jpterm_like.cli.parser import Command, count
+from jpterm_like.cli.progress import REDRAW_S, Progress
 from jpterm_like.errors import JptermError, escape_for_terminal
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ SHOWN_MAX: Final = 10_000
 
 PROGRESS_AFTER_S: Final = 0.7
 """Time after which the terminal shows how far the search is."""
-PROGRESS_STEP_S: Final = 0.1
 
 LINE_WIDTH_MAX: Final = 200
 """Characters that are shown of a line, around the first word."""
@@ -68,7 +68,7 @@ def _find(options: Namespace) -> int:
     paths, here = Paths.of_user(), Path.cwd()
     if (root := next((it for it in (here, *here.parents) if (it / STORE_FOLDER).is_dir()), None)) is not None:
         note_served(paths, root)
-    progress = _Progress()
+    progress = _IndexingProgress()
     try:
         answer = find(
             paths, options.words, deleted=options.deleted, limit=options.limit, progress=progress.note
@@ -110,26 +110,20 @@ def find_for_editor(
     return rows, remarks
 
 
-class _Progress:
-    """Says on the terminal how far a search is that takes longer."""
+class _IndexingProgress:
+    """Shows on the terminal how far a search has indexed, once it takes longer than `PROGRESS_AFTER_S`."""
 
     def __init__(self) -> None:
-        self._began = self._shown_at = time.monotonic()
-        self._is_shown = False
+        self._line = Progress()
+        self._next_s = time.monotonic() + PROGRESS_AFTER_S
 
     def note(self, done: int, total: int) -> None:
-        now = time.monotonic()
-        if now - self._began < PROGRESS_AFTER_S or now - self._shown_at < PROGRESS_STEP_S:
-            return
-        if sys.stderr.isatty():
-            self._is_shown, self._shown_at = True, now
-            sys.stderr.write(f"\rstill indexing, {done:,} of {total:,} …\x1b[K")
-            sys.stderr.flush()
+        if (now := time.monotonic()) >= self._next_s:
+            self._next_s = now + REDRAW_S
+            self._line.say(f"still indexing, {done:,} of {total:,} …")
 
     def end(self) -> None:
-        if self._is_shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+        self._line.end()
 
 
 def _notes(answer: Answer, limit: int) -> Iterator[str]:
