@@ -39,6 +39,7 @@ _NO_PASSWORD: Final = (
     "An address must have no password, because others can read it: leave it out, and you are asked for it."
 )
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_SERVER_SCHEMES: Final = ("ws", "wss", "ws+unix")
 _HOST: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\]", re.ASCII)
 _USER: Final = re.compile(r"[A-Za-z0-9_][\w.+@-]*", re.ASCII)
 _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}", re.ASCII)
@@ -91,7 +92,7 @@ def open_place(
         return LocalPlace(_folder(unquote(urlsplit(written).path)), moved)
     if scheme in _OPENED_BY:
         return _OPENED_BY[scheme](written, _Help(logins, asks, moved))
-    if scheme in ("ws", "wss", "ws+unix"):
+    if scheme in _SERVER_SCHEMES:
         raise BadPlaceAddress(
             f"{scheme}:// is a server, where texts are opened and not carried to; a place is {FORMS}."
         )
@@ -103,7 +104,7 @@ def open_place(
 def is_address(written: str) -> bool:
     """Whether this has the form of the address of a place that is no folder of this machine."""
     found = _SCHEME.match(written)
-    return found is not None and found[1].lower() not in ("file", "ssh", "ws", "wss", "ws+unix")
+    return found is not None and found[1].lower() not in ("file", "ssh", *_SERVER_SCHEMES)
 
 
 def login_server(written: str) -> str:

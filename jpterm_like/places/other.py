@@ -137,10 +137,7 @@ class OtherPlace:
             raise Refused(f"{in_sentence(self)} cannot be used: {_missing_library(scheme)}.") from problem
         except PermissionError as problem:
             raise Refused(f"{in_sentence(self)} cannot be used: permission is denied.") from problem
-        except OSError as problem:
-            self._system = None
-            raise Unreachable(f"{in_sentence(self)} does not answer: {self._reason(problem)}.") from problem
-        except Exception as problem:
+        except Exception as problem:  # OSError, or whatever error the library behind a file system has
             self._system = None
             raise Unreachable(f"{in_sentence(self)} does not answer: {self._reason(problem)}.") from problem
 

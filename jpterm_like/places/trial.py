@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
-from jpterm_like.packs.names import read_listing
-from jpterm_like.places.base import Damaged, Gone, Place, PlaceError, ReadOnly
+from jpterm_like.places.base import Damaged, Gone, Place, PlaceError, ReadOnly, list_all_files
 
 PREFIX: Final = "jpterm-like-trial-"
 """Of the names of the files that are tried with."""
@@ -53,7 +52,7 @@ def try_place(place: Place, *, patience_s: float = 2.0) -> Iterator[Finding]:
         PlaceError: the place cannot be listed at all.
     """
     begun_s = time.perf_counter()
-    listing = read_listing(place.list())
+    listing = list_all_files(place)
     took_s = time.perf_counter() - begun_s
     count = len(listing.packs) + len(listing.torn) + len(listing.copies)
     yield Finding(True, f"It lists its files in {1000 * took_s:,.0f} ms; {count:,} of them are packs.")

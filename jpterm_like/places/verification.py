@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from jpterm_like.packs import marker as markers
 from jpterm_like.packs.decisions import Standing, standing
-from jpterm_like.packs.names import is_whole, missing, read_listing
+from jpterm_like.packs.names import is_whole, missing
 from jpterm_like.packs.pack import MalformedPack, NewerPack, open_pack
-from jpterm_like.places.base import Damaged, Gone, Place
+from jpterm_like.places.base import Damaged, Gone, Place, list_all_files
 
 
 class Verdict(NamedTuple):
@@ -30,7 +30,7 @@ def verify_place(place: Place, expect: Callable[[int], None]) -> Iterator[Verdic
     Raises:
         PlaceError: the place cannot be read (any more).
     """
-    listing = read_listing(place.list())
+    listing = list_all_files(place)
     there = standing(listing, None, was_ready=False)
     if there is not Standing.READY:
         yield Verdict("the marker", f"the place is not ready: {there.value}")

@@ -52,7 +52,6 @@ class WebdavPlace:
     ) -> None:
         self.address = "webdav" + url.removeprefix("http").rstrip("/") + "/"
         self._client = HttpClient(url, self.address, user, logins, moved)
-        self._path = self._client.path
 
     def close(self) -> None:
         """End the kept connections. The next call makes others."""
@@ -85,7 +84,7 @@ class WebdavPlace:
             size_bytes = response.findtext(".//{DAV:}getcontentlength")
             is_folder = response.find(".//{DAV:}resourcetype/{DAV:}collection") is not None
             name = unquote(name, errors="surrogateescape")
-            if unquote(folder + "/") != unquote(self._path) or is_folder or not size_bytes:
+            if unquote(folder + "/") != unquote(self._client.path) or is_folder or not size_bytes:
                 continue
             if is_file_name(name) and size_bytes.strip().isdecimal():
                 yield name, int(size_bytes)
