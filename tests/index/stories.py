@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +11,7 @@ from jpterm_like.config import Paths
 from jpterm_like.saver import Saver
 from jpterm_like.stores import journal_name, note_served, on_disk
 from jpterm_like.sync.pad import Pad
+from tests.storage.test_states import settle
 
 WORDS = [
     "quokka",
@@ -101,7 +101,4 @@ class Home:
     def settle(self) -> None:
         """Let everything have changed a while ago, in the order in which it did."""
         for root in (self.paths.state, self.served):
-            for path in (root, *root.rglob("*")):
-                found = os.stat(path)
-                if found.st_mtime > 1e9:
-                    os.utime(path, ns=(0, found.st_mtime_ns - 10**18))
+            settle(root)

@@ -385,5 +385,5 @@ def test_searches_at_once_while_the_index_is_removed_and_cut_give_the_same_answe
     while any(thread.is_alive() for thread in threads):
         with contextlib.suppress(OSError):
             home.chance.choice(spoilers)(home.index)
-        time.sleep(0.02)
+        time.sleep(0.02)  # lets the searches write between two of these
     assert wrong == []

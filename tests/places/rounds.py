@@ -37,6 +37,8 @@ SERVERS = ("folder", *WEBDAV, "sshd", "moto")
 class CuttingProxy(Proxy):
     """Cuts once after each of so many bytes."""
 
+    port: int
+    """Where it listens."""
     cuts: list[int]
 
     async def _pump(
@@ -53,7 +55,7 @@ class CuttingProxy(Proxy):
 
 @contextmanager
 def proxied(port: int) -> Iterator[CuttingProxy]:
-    """A proxy to a port of this machine, in a thread of its own; `proxy.port` is where it listens."""
+    """A proxy to a port of this machine, in a thread of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -61,7 +63,7 @@ def proxied(port: int) -> Iterator[CuttingProxy]:
     proxy.cuts = []
     try:
         at = asyncio.run_coroutine_threadsafe(proxy.start(), loop).result(10)
-        proxy.port = int(at.rpartition(":")[2])  # type: ignore[attr-defined]
+        proxy.port = int(at.rpartition(":")[2])
         yield proxy
     finally:
         asyncio.run_coroutine_threadsafe(proxy.stop(), loop).result(10)
@@ -126,8 +128,8 @@ def site(kind: str, *, behind_a_line: bool) -> Iterator[Site]:
         elif kind == "moto":
             endpoint = stack.enter_context(moto())
             bucket = f"notes-{port}"  # what is in a bucket outlives moto's server
-            with urllib.request.urlopen(urllib.request.Request(f"{endpoint}/{bucket}", method="PUT")):
-                keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+            urllib.request.urlopen(urllib.request.Request(f"{endpoint}/{bucket}", method="PUT")).close()
+            keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
             found = Site(f"s3://{bucket}/team", {**keys, "AWS_ENDPOINT_URL": endpoint})
             port = int(endpoint.rpartition(":")[2])
         else:
@@ -135,7 +137,7 @@ def site(kind: str, *, behind_a_line: bool) -> Iterator[Site]:
             found = Site("webdav" + url.removeprefix("http"), {})
         if behind_a_line:
             found.proxy = stack.enter_context(proxied(port))
-            line = str(found.proxy.port)  # type: ignore[attr-defined]
+            line = str(found.proxy.port)
             found.cut_address = found.address.replace(str(port), line, 1)
             found.cut_environment = {
                 name: value.replace(str(port), line) for name, value in found.environment.items()
