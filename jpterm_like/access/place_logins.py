@@ -22,7 +22,7 @@ from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.places.logins import Login
 
 SERVICE: Final = "jpterm-like"
-"""Under this name a login is in the keyring of the system."""
+"""The name under which logins are in the keyring of the system."""
 
 Ask = Callable[[str, str], Login | None]
 """Asks the person for the login of a server, given a user or ""; None if there is nobody to ask."""
@@ -73,11 +73,6 @@ def forget_login(keyring: Keyring, server: str) -> None:
     except TokenProblem:
         if not was_in_system:
             raise
-
-
-def ask_nobody(server: str, user: str) -> Login | None:
-    """For programs in the background."""
-    return None
 
 
 def ask_on_terminal(server: str, user: str) -> Login | None:
