@@ -108,7 +108,7 @@ def _folder_in_memory(folder: Path, *, make: bool) -> Path | None:
 
 
 SERVED_MAX: Final = 100
-"""Served folders that are remembered, those served last."""
+"""Limit of served folders that are remembered; those served last stay."""
 
 
 def note_served(paths: Paths, root: Path) -> None:

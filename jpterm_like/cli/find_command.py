@@ -1,4 +1,4 @@
-"""The command `find`: words in everything that this user keeps, and how what was deleted comes back."""
+"""The command `find`: search the documents that this user keeps for words, and say how a deleted passage is restored."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ PROGRESS_AFTER_S: Final = 0.7
 """Time after which the terminal shows how far the search is."""
 
 LINE_WIDTH_MAX: Final = 200
-"""Characters that are shown of a line, around the first word."""
+"""Limit of characters that are shown of a line, around the first word."""
 PASSAGE_LINES_MAX: Final = 5
-"""Lines that are shown of a deleted passage, from the first with one of the words on."""
+"""Limit of lines that are shown of a deleted passage, from the first with one of the words on."""
 REMARKS_MAX: Final = 5
-"""Sentences about what was not searched; the others are counted."""
+"""Limit of sentences about documents that were not searched; the others are counted."""
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -84,13 +84,13 @@ def _find(options: Namespace) -> int:
 
 
 EDITOR_MAX: Final = 200
-"""Lines, and deleted passages, in the editor's list."""
+"""Limit of lines, and of deleted passages, in the editor's list."""
 
 
 def find_for_editor(
     paths: Paths, written: str, progress: Callable[[int, int], None]
 ) -> tuple[list[Sighting], list[str]]:
-    """Return where words are now, then where they were deleted, as the editor lists them. Blocks."""
+    """Return the lines with all of these words, then the deleted passages with them, and remarks, as the editor lists them. Blocks."""
     from jpterm_like.cli.parser import deletion
     from jpterm_like.index.search import find
     from jpterm_like.tui.ports import Sighting
@@ -127,7 +127,7 @@ class _IndexingProgress:
 
 
 def _notes(answer: Answer, limit: int) -> Iterator[str]:
-    """Yield sentences about what is not shown."""
+    """Yield sentences about results that are not shown, and documents that were not searched."""
     if answer.more:
         yield f"The first {limit:,} are shown; -n shows more."
     yield from answer.remarks[:REMARKS_MAX]
@@ -197,7 +197,7 @@ def _passage(it: Found, here: str, is_coloured: bool) -> Iterator[str]:
 
 
 def _near(place: str, here: str) -> str:
-    """Return a path as one types it here."""
+    """Return a path as one types it in this folder."""
     if here == "/" or not place.startswith(f"{here}/"):
         return place
     name = place.removeprefix(f"{here}/")

@@ -1,4 +1,4 @@
-"""What commands do with a place: open it, say what is wrong with it; `doctor` and `verify`."""
+"""Places on the command line: open one, explain why one cannot be used, and the commands `doctor` and `verify`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REASONS: Final[Mapping[Standing, str]] = {
     Standing.SEVERAL_COLLECTIONS: "has packs of several collections, which must be parted by hand: nothing was read or written",
     Standing.NEWER: "was made by a newer release: update jpterm-like. Nothing was read or written",
 }
-"""What is said about a place that is not as it should be."""
+"""Ends the sentence about a place that cannot be used, after `base.in_sentence`."""
 
 
 def is_place(written: str) -> bool:
@@ -43,7 +43,7 @@ def open_for_person(written: str, moved: Moved = nobody_counts) -> Place:
 
 
 def doctor(written: str) -> int:
-    """Try at a place what it must do; print what is found, and whether it is good enough. Return the exit code."""
+    """Try a place; print each finding, and whether documents can be carried by it. Return the exit code."""
     place = open_for_person(written)
     is_good = True
     for finding in try_place(place):

@@ -38,7 +38,7 @@ from jpterm_like.places.base import (
 
 
 def may_be_in_place(written: str) -> bool:
-    """Whether this can be a text at a place: below the address of one, or of no file in a folder that is one."""
+    """Whether a path or address can be that of a text at a place: it is an address, or a folder above it is a place."""
     return is_address(written) or any(map(is_place, _above(written)))
 
 
@@ -55,7 +55,7 @@ def list_texts(written: str, moved: Moved = nobody_counts) -> list[str]:
 
 
 def read_text(written: str) -> str:
-    """Return a text at a place, as all that lies there makes it.
+    """Return a text at a place, merged from all of its packs.
 
     Raises:
         JptermError: there is no such text, or it cannot be read.
@@ -75,7 +75,7 @@ def read_text(written: str) -> str:
 
 
 def _above(written: str) -> Iterator[str]:
-    """The folders above a text, from the innermost on: a text may lie in folders of its own."""
+    """Yield the folders above a text, from the innermost on: a text may lie in folders of its own."""
     scheme, separator, rest = written.rpartition("://")
     start = scheme + separator
     for parent in PurePosixPath(rest).parents:
@@ -94,7 +94,7 @@ def _ready(place: Place) -> Listing:
 
 
 class _Texts:
-    """What is read of a place, no byte of it twice."""
+    """Reads the texts at a place, and no byte twice."""
 
     def __init__(self, place: Place, listing: Listing) -> None:
         self._place = place
@@ -143,7 +143,7 @@ class _Texts:
                 continue
 
     def of_everything(self) -> Iterator[DocumentNotes]:
-        """What the packs say about each document that nobody deleted."""
+        """Yield the notes of each document that was not deleted."""
         for document in self._documents():
             notes, messages = self._notes(document)
             if notes.deleted is None or not notes.is_deleted(_version(messages)):
@@ -157,7 +157,7 @@ class _Texts:
         return sorted(found - records.NO_DOCUMENTS)
 
     def _read_indexes(self) -> None:
-        """Read the end of each pack, with its index. Joined packs come first, and what they were joined from is left out."""
+        """Read the end of each pack, with its index. Joined packs come first, and the packs that they contain are left out."""
         joined: set[str] = set()
         for name in sorted(self._packs(), key=lambda name: name.first - name.last):
             if name.digest in joined:
@@ -181,7 +181,7 @@ class _Texts:
                     yield from content.names
 
     def _contents(self, name: PackName, document: bytes) -> Iterator[records.Content]:
-        """The readable records of a document in a pack. Raises PlaceError."""
+        """Yield the readable records of a document in a pack. Raises PlaceError."""
         for record in self._records(name, document):
             try:
                 if (content := records.decode(record)) is not None:
@@ -206,7 +206,7 @@ class _Texts:
             return []
 
     def _notes(self, document: bytes) -> tuple[DocumentNotes, list[bytes]]:
-        """What all packs say about a document, and its operations."""
+        """Collect the notes of a document from all packs, and the messages with its operations."""
         notes, messages = DocumentNotes(), []
         for pack in self._indexes:
             for content in self._contents(pack, document):
@@ -240,7 +240,7 @@ class _Texts:
 
 
 def _version(messages: list[bytes]) -> Version:
-    """The version that operations make together."""
+    """Return the version that all of these operations make together."""
     extent = Extent()
     for message in messages:
         with suppress(ForeignOp):

@@ -1,4 +1,4 @@
-"""One line of the terminal that says how far something is: what is done, how many bytes moved of how many, and how long it will take."""
+"""A line of progress on the terminal: what is being done, how many bytes of how many have moved, and how long the rest will take."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jpterm_like.errors import escape_for_terminal
 REDRAW_S: Final = 0.1
 """Interval between two drawings: a line that flickers is not read."""
 RATE_S: Final = 1.0
-"""Before this long, a rate would be luck."""
+"""Time before a rate is shown: an earlier one would be luck."""
 
 
 class Progress:
@@ -31,13 +31,13 @@ class Progress:
         self._draw(time.monotonic())
 
     def expect(self, size_bytes: int) -> None:
-        """So many bytes are still to be moved."""
+        """Note how many bytes are still to be moved."""
         self._of = self._moved + size_bytes
         self._before = self._moved
         self._begin_s = time.monotonic()
 
     def moved(self, count: int) -> None:
-        """So many bytes more have come or gone; for places (`places.base.Moved`)."""
+        """Note that more bytes have come or gone; for places (`places.base.Moved`)."""
         self._moved += count
         self._of = max(self._of, self._moved)
         now = time.monotonic()
@@ -46,7 +46,7 @@ class Progress:
             self._draw(now)
 
     def end(self) -> None:
-        """Take the line away."""
+        """Remove the line."""
         if self._is_drawn:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()

@@ -56,7 +56,7 @@ _SCHEMA: Final = """
     CREATE VIRTUAL TABLE past_terms USING fts5vocab(past, 'row');
 """
 
-# Without harm to the index: somebody else writes, or the disk refuses.
+# Errors that leave the index as it was: another process writes, or the disk refuses.
 _REFUSALS: Final = frozenset(
     (
         sqlite3.SQLITE_BUSY,
@@ -104,7 +104,7 @@ class Index:
         remove_files(path.parent, besides=path.name)
         os.close(private.open_file(path, os.O_RDWR | os.O_CREAT))
         self.may_write = shutil.disk_usage(path.parent).free >= FREE_BYTES_MIN
-        """Whether new things are put into it."""
+        """Whether documents are put into it."""
         self._sql = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         try:
             self._prepare()

@@ -10,7 +10,7 @@ from typing import Final
 from jpterm_like.files import private
 
 NUMBER: Final = 1
-"""Of the format. Another one is another file; the files of others are removed."""
+"""Number of the format, and in the name of the file. Files of other formats are removed."""
 
 
 class Lost(Exception):

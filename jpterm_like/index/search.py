@@ -34,10 +34,10 @@ PASSAGE_LENGTH_MAX: Final = 4_000
 """Characters that are returned of a longer line or passage, around the first word."""
 
 BATCH: Final = 100
-"""Documents that are put into the index at a time: what is lost of the work when the process ends."""
+"""Documents that are put into the index at a time: at most so many are read again after the process was killed."""
 
 Progress = Callable[[int, int], None]
-"""Told how many of the documents that have to be read were read."""
+"""Called with how many documents were read, and how many have to be."""
 
 
 class Found(NamedTuple):
@@ -232,7 +232,7 @@ class _Search:
                 self._add_lines(it, it.text)
         return documents, sentences
 
-    # What is found
+    # Results
 
     def _add_lines(self, document: Candidate | Document, text: str) -> None:
         for it in itertools.islice(find_lines(text, self._words), self._best.size):
@@ -260,7 +260,7 @@ Key = tuple[int, str, int, int]
 
 
 class _Best:
-    """The first of what was found, in order."""
+    """The results that come first, in order."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -295,7 +295,7 @@ def _key(row: tuple[Key, Found]) -> Key:
 
 
 def _without_copies(found: Iterable[Found]) -> Iterator[Found]:
-    """Leave out what a copy of a document at another place has, too: the journal of a text on a server of this user."""
+    """Leave out results that were found in another copy of the document already: a text on a server of this user also has a journal."""
     seen: dict[tuple[str, str], str] = {}
     for it in found:
         if not it.origin or seen.setdefault((it.origin, it.text), it.place) == it.place:

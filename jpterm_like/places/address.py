@@ -33,7 +33,7 @@ SSH_OPTIONS: Final = (
 """Options of ssh. As in sftp and scp, nothing is forwarded that the person's settings forward for terminals."""
 
 FORMS: Final = "a folder, webdavs://HOST/PATH, sftp://HOST/PATH, s3://BUCKET/PATH or https://HOST/PATH"
-"""What can be written, for sentences."""
+"""The forms of an address, for sentences."""
 
 _NO_PASSWORD: Final = (
     "An address must have no password, because others can read it: leave it out, and you are asked for it."
@@ -176,7 +176,7 @@ def _folder(written: str) -> Path:
 
 
 class _Help(NamedTuple):
-    """What places need of others; see `open_place`."""
+    """The other arguments of `open_place`, for the functions that open one kind of place."""
 
     logins: Logins
     asks: bool
@@ -208,7 +208,7 @@ def _open_http(written: str, help: _Help) -> Place:
 
 
 def _open_other(written: str, moved: Moved) -> Place:
-    """Open what fsspec knows, where it is installed."""
+    """Open a place by fsspec, if that is installed and knows the scheme."""
     scheme, _, rest = written.partition("://")
     scheme = scheme.lower()
     try:
@@ -280,7 +280,7 @@ def _url(server: Server, scheme: str) -> str:
 
 
 def _needs(missing: ModuleNotFoundError, extra: str, written: str) -> BadPlaceAddress:
-    """The sentence for a library that is not installed. An error of another module is a bug, and stays one."""
+    """Return the error that names the extra for a library that is not installed; raise `missing` itself if a module of ours is missing."""
     if (missing.name or "").split(".")[0] == "jpterm_like":
         raise missing
     scheme = written.partition("://")[0].lower()

@@ -1,6 +1,6 @@
 """Keys, region and endpoint for buckets, where AWS's own tools look for them: `AWS_*`, then `~/.aws`.
 
-Only keys that stand there are read. Profiles that get theirs by signing on, from a role or from another program are told.
+Only keys that stand there are read. A profile that gets its keys by signing on, from a role or from another program counts as one without keys.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from jpterm_like.errors import escape_for_terminal
 from jpterm_like.places.base import Refused, is_this_machine
 
 REGION: Final = "us-east-1"
-"""Where none is given: what services beside AWS take."""
+"""The region if none is given: services beside AWS accept it."""
 
 _KEYS: Final = ("access_key_id", "secret_access_key", "session_token")
 
@@ -69,7 +69,7 @@ def _checked(endpoint: str) -> str:
 
 
 def _section(given: str | None, usual: Path, name: str) -> dict[str, str]:
-    """A section of a file of settings; empty if it is not there."""
+    """Read a section of a file of settings; empty if it is not there."""
     path = Path(given).expanduser() if given else usual
     parser = configparser.RawConfigParser()
     try:

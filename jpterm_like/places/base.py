@@ -57,11 +57,11 @@ SILENCE_S: Final = 60.0
 
 
 Moved = Callable[[int], None]
-"""Is told how many more bytes of files came or went; fewer than 0 if some of them go again."""
+"""Called with the number of bytes of files that came or went since the last call; below 0 before some are sent again."""
 
 
 def nobody_counts(count: int) -> None:
-    """What a place tells of its bytes when nobody looks."""
+    """Ignore the bytes that came or went: the usual `moved` of a place."""
 
 
 class PlaceError(JptermError):

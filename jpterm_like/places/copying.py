@@ -19,12 +19,12 @@ from jpterm_like.places.local import LocalPlace
 from jpterm_like.places.mirror import Mirror
 
 NOBODYS_LANE: Final = lane_name(bytes(LANE_BYTES))
-"""In which nobody writes: so nothing is joined, and nothing removed."""
+"""A lane in which nobody writes: so nothing is joined, and nothing removed."""
 
 
 @dataclass
 class Side:
-    """One of the two places, and what became of it."""
+    """One of the two places, and what was copied to it."""
 
     place: Place
     listing: Listing = field(default_factory=lambda: Listing({}, {}, {}, {}, []))
@@ -70,7 +70,7 @@ def is_possible(first: Side, second: Side, plan: Plan) -> bool:
 
 
 def copy(first: Side, second: Side, plan: Plan, folder: Path) -> None:
-    """Copy both ways; what each side got, and how it ended, is noted in it.
+    """Copy both ways. Each side notes the packs that it got, and its last exchange.
 
     Args:
         first, second, plan: as `look` left them, and possible.

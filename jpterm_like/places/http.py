@@ -31,7 +31,7 @@ LISTING_BYTES_MAX: Final = 128 << 20
 """Longest index: half a million names of ours on the most talkative server."""
 
 ASKED_MAX: Final = 20
-"""Of so many files that are no packs the server is asked the length; the others are left out."""
+"""Limit of files that are no packs of which the server is asked for the length; the others are left out."""
 
 
 class HttpPlace:
@@ -96,7 +96,7 @@ class HttpPlace:
                     yield name, size_bytes
 
     def _name(self, link: str) -> str | None:
-        """The file that a link of an index leads to; None if it leads elsewhere."""
+        """Return the name of the file that a link of an index leads to; None if it leads elsewhere."""
         try:
             parts = urlsplit(urljoin(self._client.url, link))
         except ValueError:

@@ -39,13 +39,13 @@ MISSING: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 """Answers that say that nothing is there."""
 
 PART_BYTES: Final = 1 << 16
-"""So much of an answer is read at a time: on a slow line, people see that something comes."""
+"""Bytes of an answer that are read at a time: so few that people see progress on a slow line."""
 
 SEND_BUFFER_BYTES: Final = 128 << 10
-"""The system takes so much of an upload at once. It would take some megabytes, and people would see them as sent long before they are."""
+"""Bytes of an upload that the system buffers. By default it takes some megabytes, and progress would count them long before they are sent."""
 
 TRIES_MAX: Final = 3
-"""How often a person is asked for a password that is right."""
+"""Limit of passwords that a person is asked for in one request."""
 
 _REFUSALS: Final = {
     HTTPStatus.UNAUTHORIZED: "it wants a name and a password that are right",
@@ -238,7 +238,7 @@ class HttpClient:
 
 
 class _Body(io.BytesIO):
-    """What is sent, and who is told how much of it went. Sent again from its beginning, it counts anew."""
+    """The body of an upload, which reports the bytes that were sent. If it is sent again, those that go back are reported as fewer than 0."""
 
     def __init__(self, data: bytes, moved: Moved) -> None:
         super().__init__(data)
@@ -257,11 +257,11 @@ class _Body(io.BytesIO):
 
 
 class _Cut(Exception):
-    """An upload is to end here."""
+    """Ends an upload on purpose."""
 
 
 class _CutBody(io.BytesIO):
-    """What is sent until the connection is ended on purpose."""
+    """The body of an upload that ends its connection after its last byte."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if part := super().read(size):

@@ -1,4 +1,4 @@
-"""Names and passwords for servers: what a place needs of them. Where they are kept, and how people are asked, is for `access`."""
+"""Names and passwords for servers, as places ask for them. `access.place_logins` keeps them, and asks people."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ WRAPPERS: Final = frozenset(
     ("async_wrapper", "blockcache", "cached", "dask", "data", "dir", "filecache", "generic", "libarchive", "local", "reference",
      "simplecache", "tar", "zip")
 )  # fmt: skip
-"""They are made of other file systems, or are no folder."""
+"""Schemes that wrap other file systems, or have no folder."""
 
 
 class NoSuchFileSystem(JptermError):
@@ -143,13 +143,13 @@ class OtherPlace:
 
     @staticmethod
     def _reason(problem: Exception) -> str:
-        """Why it failed, in words that have no secrets: the message of a library may repeat what it was given."""
+        """Say why a call failed, without the message of the library, which may repeat a password."""
         if isinstance(problem, OSError) and problem.errno is not None:
             return explain(problem)
         return type(problem).__name__
 
 
 def _missing_library(scheme: str) -> str:
-    """What fsspec says to install for a scheme."""
+    """Return the sentence in which fsspec names the library of a scheme."""
     said = str(known_implementations[scheme].get("err", "its library is not installed"))
     return escape_for_terminal(said.rstrip("."))

@@ -42,7 +42,7 @@ from jpterm_like.places.base import (
 _Result = TypeVar("_Result")
 
 PART_BYTES: Final = 32 << 10
-"""So much is in one message of SFTP."""
+"""Bytes of a file in one message of SFTP."""
 
 
 class _FileRead(SFTPFile):  # type: ignore[misc]  # paramiko has no types

@@ -1,4 +1,4 @@
-"""Try at a real place what it must do, and what it need not, and leave nothing behind.
+"""Try at a real place the calls that it must get right, and those that it need not, and leave nothing behind.
 
 The files have names that no pack has, so devices that look meanwhile leave them alone.
 """
@@ -14,9 +14,9 @@ from typing import Final, NamedTuple, Protocol, runtime_checkable
 from jpterm_like.places.base import Damaged, Gone, Place, PlaceError, ReadOnly, list_all_files
 
 PREFIX: Final = "jpterm-like-trial-"
-"""Of the names of the files that are tried with."""
+"""Begins the names of the files of a trial."""
 SPEED_BYTES: Final = 256 << 10
-"""So much is written and read to see how fast that is."""
+"""Bytes that are written and read to measure the speed."""
 SMALL_BYTES: Final = 5000
 
 
@@ -24,7 +24,7 @@ class Finding(NamedTuple):
     """What one trial showed."""
 
     is_good: bool
-    """False only for what documents cannot be carried without."""
+    """False only if documents cannot be carried with it."""
     sentence: str
 
 
@@ -42,7 +42,7 @@ class Cuttable(Protocol):
 
 
 def try_place(place: Place, *, patience_s: float = 2.0) -> Iterator[Finding]:
-    """Try everything, and say what is found as it is found. Files of the trial are removed at the end, however it ends.
+    """Try everything, and yield each finding at once. The files of the trial are removed, however it ends.
 
     Args:
         place: may be in use.
