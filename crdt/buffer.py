@@ -62,12 +62,12 @@ character, level."""
 
 
 class StepPart(NamedTuple):
-    """What undoing a part of a step did."""
+    """The result of undoing, or redoing, a part of a step."""
 
     patch: Patch
     """Empty if others have made that part ineffective."""
     has_more: bool
-    """True if there is more of the step."""
+    """True if a part of the step is left."""
 
 
 class TextBuffer:
@@ -128,9 +128,7 @@ class TextBuffer:
         self._shown: Visibility | None = None
         """What is shown instead of the present version; see `past`."""
         self._now = 0.0
-        self._is_partly_undone = False
-        """True if the last `undo_part` left a part of its step."""
-        # The clock before the first part of that step was undone, and after the last one.
+        # My clock before the first part of a step was undone, and after the last one; see `undo_part`.
         self._parts_begin = self._parts_end = 0
         self._mark_due = False
         """True if the next edit must note its time, even if the last note is recent."""
@@ -524,7 +522,8 @@ class TextBuffer:
         characters back. Steps that others have made ineffective are skipped, and so are those of an earlier opening
         by another author: two people who share a login have one journal.
         """
-        return self._undo_or_redo(False, now)
+        part = self._undo_or_redo(False, now)
+        return None if part is None else part.patch
 
     def undo_part(
         self, runs_max: int, now: float = 0.0, *, again: bool = False, goes_on: bool = False
@@ -535,14 +534,12 @@ class TextBuffer:
         is left is my last step then. With `goes_on` the next call undoes more of the same step, and never of another one;
         what the parts make is one step to redo. None if I have edited since the part before.
         """
-        patch = self._undo_or_redo(again, now, runs_max, goes_on)
-        if patch is None:
-            return None
-        return StepPart(patch, self._is_partly_undone)
+        return self._undo_or_redo(again, now, runs_max, goes_on)
 
     def redo(self, now: float = 0.0) -> Patch | None:
         """Redo my last undone step and return the patch; None if there is none since the last edit."""
-        return self._undo_or_redo(True, now)
+        part = self._undo_or_redo(True, now)
+        return None if part is None else part.patch
 
     def revert(
         self, operations: Operations, now: float = 0.0, start: int = 0, end: int | None = None
@@ -1066,7 +1063,7 @@ class TextBuffer:
 
     def _undo_or_redo(
         self, again: bool, now: float, runs_max: int = 0, goes_on: bool = False
-    ) -> Patch | None:
+    ) -> StepPart | None:
         """Undo a step, or with `again` redo one; with `runs_max` a part of it. See `undo_part` for `goes_on`."""
         self._close()
         self._runs.open_all()
@@ -1078,7 +1075,6 @@ class TextBuffer:
         if again:
             steps, others = others, steps
         self._changed_sites.add(own.id)
-        self._is_partly_undone = False
         if not goes_on:
             self._parts_begin = own.clock
         theirs: list[int] = []
@@ -1101,9 +1097,9 @@ class TextBuffer:
             self._runs.changes = changes = ChangeTracker()
             reached = self._local.undo_range(site, begin, end, runs_max)
             self._runs.changes = None
-            if reached > begin:
+            has_more = reached > begin
+            if has_more:
                 steps.extend((number, begin, reached))
-                self._is_partly_undone = True
             self._parts_end = own.clock
             if own.clock > first:
                 if first > self._parts_begin and others:
@@ -1115,10 +1111,10 @@ class TextBuffer:
                         others.extend(made)
                 others.extend((own.id, first, own.clock))
                 steps.extend(theirs)
-                return self._finish_changes(changes)
-            if self._is_partly_undone or own.clock > self._parts_begin:
+                return StepPart(self._finish_changes(changes), has_more)
+            if has_more or own.clock > self._parts_begin:
                 steps.extend(theirs)
-                return NOTHING
+                return StepPart(NOTHING, has_more)
         steps.extend(theirs)
         return None
 
