@@ -42,7 +42,7 @@ from crdt.sites import Sites
 from crdt.undo import Undo
 from crdt.validate import Validator
 from crdt.version import Version
-from crdt.visibility import Visibilities, Visibility, Visible, differing_chunks
+from crdt.visibility import Visibilities, Visible, differing_chunks
 from crdt.written import Writing, find_ever
 
 PART_BYTES: Final = 2**20
@@ -125,8 +125,6 @@ class TextBuffer:
         self._moves: Moves | None = None
         self._visibilities: Visibilities | None = None
         """See `comparing`."""
-        self._shown: Visibility | None = None
-        """What is shown instead of the present version; see `past`."""
         self._now = 0.0
         # My clock before the first part of a step was undone, and after the last one; see `undo_part`.
         self._parts_begin = self._parts_end = 0
@@ -887,8 +885,7 @@ class TextBuffer:
 
     def _present(self, seen: Visibilities) -> Visible:
         """Return the visible characters of the text."""
-        shown = seen.at(self._sites, self.version) if self._shown is None else self._shown
-        return shown.by_site
+        return seen.at(self._sites, self.version).by_site
 
     def at(self, version: Version) -> str:
         """Return the text as it was at a version. O(n)."""

@@ -32,6 +32,9 @@ class PastText(TextBuffer):
     """A text that shows one of its versions; at first its own. Nobody writes in it, and what others wrote is integrated while
     it shows its own version."""
 
+    _shown: Visible | None = None
+    """The visible characters of the version that is shown; None while that is its own."""
+
     def show(self, version: Version) -> Patch:
         """Show the text as it was at a version, and return the patch. O(runs), plus comparing the characters by bytes, the
         operations since a version that was shown before, and what changes."""
@@ -39,13 +42,17 @@ class PastText(TextBuffer):
         if self._visibilities is None:
             self._visibilities = Visibilities(VERSIONS_KEPT)
         now = self._present(self._visibilities)
-        wanted = self._visibilities.at(self._sites, version)
+        wanted = self._visibilities.at(self._sites, version).by_site
         self._close()
-        for site, low, high, _ in differences_between(self._sites, now, wanted.by_site):
+        for site, low, high, _ in differences_between(self._sites, now, wanted):
             self._runs.divide(site, low)
             self._runs.divide(site, high)
         self._shown = None if version == self.version else wanted
-        return self._turn(wanted.by_site)
+        return self._turn(wanted)
+
+    def _present(self, seen: Visibilities) -> Visible:
+        """Return the visible characters of the text that is shown."""
+        return super()._present(seen) if self._shown is None else self._shown
 
     def _turn(self, wanted: Visible) -> Patch:
         """Show the runs whose characters are wanted, and hide all others. None has some of both."""
