@@ -18,7 +18,7 @@ from jpterm_like.errors import JptermError
 from jpterm_like.history.apart import Apart
 from jpterm_like.history.blame import BlamedLine, as_it_was, blame
 from jpterm_like.history.changed_places import ChangedPlace, changed_places
-from jpterm_like.history.deleted import deleted_passages
+from jpterm_like.history.deleted import passage_with
 from jpterm_like.history.differences import unified_diff
 from jpterm_like.history.operations import by_site
 from jpterm_like.stores import replicas_of
@@ -194,15 +194,14 @@ def restore_passage(
     Raises:
         JptermError: there is none; see also `scripting.edit_once`.
     """
-    site, clock = deletion
 
     def act(session: Session, start: int, end: int) -> Patch:
-        for passage in deleted_passages(session.buffer):
-            if any(it == site and low <= clock < high for it, low, high in passage.operations):
-                return session.revert(by_site(passage.operations), start, end)
-        raise JptermError(
-            "There is no such passage: it is back already, or was never in this text. Nothing was changed."
-        )
+        passage = passage_with(session.buffer, *deletion)
+        if passage is None:
+            raise JptermError(
+                "There is no such passage: it is back already, or was never in this text. Nothing was changed."
+            )
+        return session.revert(by_site(passage.operations), start, end)
 
     return _edit(address, act, lines, name, save, "This passage is not in these lines.")
 

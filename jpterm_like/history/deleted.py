@@ -9,8 +9,8 @@ characters that are shown do:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import groupby
+from bisect import bisect_right
+from itertools import groupby, pairwise
 from typing import Final, NamedTuple
 
 from crdt import Deletion, TextBuffer
@@ -57,18 +57,22 @@ def deleted_passages(buffer: TextBuffer) -> list[DeletedPassage]:
     return found
 
 
-def _in_one_go(deletions: list[Deletion]) -> Iterator[list[Deletion]]:
-    """Divide what one person deleted at one place where there was a pause; each part is in document order."""
+def passage_with(buffer: TextBuffer, site: int, clock: int) -> DeletedPassage | None:
+    """Return the deleted passage that one of the deletions belongs to; None if its text is shown or unknown. O(document)."""
+    for passage in deleted_passages(buffer):
+        if any(it == site and start <= clock < end for it, start, end in passage.operations):
+            return passage
+    return None
+
+
+def _in_one_go(deletions: list[Deletion]) -> list[list[Deletion]]:
+    """Divide one person's deletions at one place by pauses; each part is in document order. O(deletions log deletions)."""
     times = sorted({it.deleted_at for it in deletions})
-    ends = [it for it, following in zip(times, [*times[1:], None], strict=True) if _is_pause(it, following)]
-    parts: dict[int, list[Deletion]] = {end: [] for end in ends}
+    after_pauses = [later for earlier, later in pairwise(times) if later - earlier >= PAUSE_S]
+    parts: list[list[Deletion]] = [[] for _ in range(len(after_pauses) + 1)]
     for it in deletions:
-        parts[next(end for end in ends if it.deleted_at <= end)].append(it)
-    yield from parts.values()
-
-
-def _is_pause(seconds: int, following: int | None) -> bool:
-    return following is None or following - seconds >= PAUSE_S
+        parts[bisect_right(after_pauses, it.deleted_at)].append(it)
+    return parts
 
 
 def _passage(buffer: TextBuffer, name: str, deletions: list[Deletion]) -> DeletedPassage:
@@ -79,10 +83,5 @@ def _passage(buffer: TextBuffer, name: str, deletions: list[Deletion]) -> Delete
         min(it.since for it in deletions),
         name,
         max(it.deleted_at for it in deletions),
-        merged_spans(_spans(deletions)),
+        merged_spans(span for it in deletions for span in it.operations),
     )
-
-
-def _spans(deletions: Iterable[Deletion]) -> Iterator[Span]:
-    for it in deletions:
-        yield from it.operations

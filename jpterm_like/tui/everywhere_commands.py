@@ -100,18 +100,16 @@ class EverywhereCommands(ProjectCommands, is_whole=False):
 
     async def _bring_passage_back(self, editor: Editor, it: Sighting) -> None:
         from crdt import Case
-        from jpterm_like.history.deleted import deleted_passages
+        from jpterm_like.history.deleted import passage_with
         from jpterm_like.history.operations import by_site
 
         session = editor.session
         assert it.deletion is not None
-        site, clock = it.deletion
-        for passage in deleted_passages(session.buffer):
-            if any(each == site and low <= clock < high for each, low, high in passage.operations):
-                operations = by_site(passage.operations)
-                (outcome,) = session.buffer.outcomes(session.buffer.version, [Case(operations, operations)])
-                if not session.make(outcome):
-                    break
+        passage = passage_with(session.buffer, *it.deletion)
+        if passage is not None:
+            operations = by_site(passage.operations)
+            (outcome,) = session.buffer.outcomes(session.buffer.version, [Case(operations, operations)])
+            if session.make(outcome):
                 editor.say("Brought back; undo takes it away again.")
                 return
         raise JptermError("This passage is not deleted any more, or not here yet.")
