@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crdt import TextBuffer
 from jpterm_like.history.deleted import deleted_passages
+from jpterm_like.history.operations import by_site
 
 
 def meet(*buffers: TextBuffer) -> None:
@@ -23,10 +24,7 @@ def test_typing_errors_stand_inside_a_passage_and_do_not_divide_it() -> None:
     assert first.text == "the quokkas live on Rottnest\n" and error.text == "ev"
     assert (first.offset, first.authors, first.deleted_by) == (5, ("ann",), "ann")
     assert (first.since, first.deleted_at) == (1000, 5000)
-    by_site: dict[int, list[tuple[int, int]]] = {}
-    for site, start, end in first.operations:
-        by_site.setdefault(site, []).append((start, end))
-    ann.revert(by_site)
+    ann.revert(by_site(first.operations))
     assert ann.text == "file\nthe quokkas live on Rottnest\n"
 
 

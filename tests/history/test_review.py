@@ -9,6 +9,7 @@ import pytest
 from crdt import Outcome, Patch, TextBuffer, Version
 from jpterm_like.history.apart import Apart
 from jpterm_like.history.decisions import Choice
+from jpterm_like.history.operations import by_site
 from jpterm_like.history.review import Review
 from jpterm_like.history.review_items import Item, Kind, Rank, counts, items_of
 from tests.crdt.model import Id
@@ -318,10 +319,7 @@ def test_decisions_are_those_of_the_twin(block: int) -> None:
                 )
                 if choice is Choice.TAKE_BACK:
                     spans = item.their_operations
-                operations: dict[int, list[tuple[int, int]]] = {}
-                for site, start, end in spans:
-                    operations.setdefault(site, []).append((start, end))
-                assert shown(buffer) == set(person.model.shown_without(operations)), f"seed {seed}"
+                assert shown(buffer) == set(person.model.shown_without(by_site(spans))), f"seed {seed}"
                 start, end = item.place(buffer)
                 assert 0 <= start <= end <= len(buffer)
             while review.undo(Writer(buffer)):

@@ -114,11 +114,15 @@ class Apart:
             self.scene.network.cut(peer.who)
         await asyncio.sleep(3)
 
-    async def back(self, *peers: Peer) -> None:
+    def reconnect(self, *peers: Peer) -> None:
+        """Let all of them come back at one moment."""
         for peer in peers:
             self.scene.network.join(peer.who)
         for peer in peers:
             session_of(peer).retry_now()
+
+    async def back(self, *peers: Peer) -> None:
+        self.reconnect(*peers)
         for peer in peers:
             await asyncio.wait_for(session_of(peer).synced(), 60)
         await asyncio.sleep(2)
@@ -359,8 +363,7 @@ def test_requests_wait_until_both_sides_have_heard_each_other(tmp_path: Path) ->
         insert(0, "ann\n")(ann)
         insert(4, "bob\n")(bob)
         assert bob.session is not None
-        world.scene.network.join("bob")
-        bob.session.retry_now()
+        world.reconnect(bob)
         while bob.session.status.state != "connected":
             await asyncio.sleep(0.001)
         await bob.session.save()
@@ -386,10 +389,7 @@ def test_of_those_who_come_back_at_one_moment_one_copy_is_left(
         for peer in peers:
             do(peer)
         await asyncio.sleep(100 * seed)
-        for peer in peers:
-            world.scene.network.join(peer.who)
-        for peer in peers:
-            session_of(peer).retry_now()
+        world.reconnect(*peers)
         if killed:
             await asyncio.sleep(chance.uniform(0.05, 0.5))
             await world.scene.restart(power=chance.random() < 0.5)
@@ -405,7 +405,7 @@ def test_of_those_who_come_back_at_one_moment_one_copy_is_left(
 def test_a_copy_that_the_other_one_does_not_take_out_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever keeps the copy looks whether the other one is gone."""
+    """The person who keeps the copy checks that the other one is gone."""
 
     async def live(chance: random.Random) -> None:
         world = Apart(tmp_path, chance, "I saw teh\n")
@@ -414,9 +414,7 @@ def test_a_copy_that_the_other_one_does_not_take_out_is_told(
         await world.part(ann, bob)
         for peer in (ann, bob):
             change("teh", "the")(peer)
-            world.scene.network.join(peer.who)
-        for peer in (ann, bob):
-            session_of(peer).retry_now()
+        world.reconnect(ann, bob)
         await asyncio.sleep(20)
         assert await world.scene.settle(ann, bob) == "I saw thehe\n"
         for peer in (ann, bob):
@@ -500,9 +498,7 @@ def test_two_who_come_back_at_one_moment_to_an_older_server_are_both_told_of_two
         await world.part(ann, bob)
         for peer in (ann, bob):
             change("teh", "the")(peer)
-            world.scene.network.join(peer.who)
-        for peer in (ann, bob):
-            session_of(peer).retry_now()
+        world.reconnect(ann, bob)
         await asyncio.sleep(10)
         assert await world.scene.settle(ann, bob) == "I saw thehe\n"
         for peer in (ann, bob):
@@ -521,8 +517,7 @@ def test_who_dies_before_the_others_were_told_tells_them_later(tmp_path: Path) -
         change("color", "colors")(ann)
         change("color", "colour")(bob)
         assert bob.session is not None and ann.session is not None
-        world.scene.network.join("bob")
-        bob.session.retry_now()
+        world.reconnect(bob)
         while "u" not in ann.session.text:
             await asyncio.sleep(0.0005)
         assert not any("was offline" in it for it in world.told["ann"])
