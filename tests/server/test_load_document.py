@@ -212,7 +212,9 @@ def test_the_text_that_a_document_begins_with_is_stored_once_it_is_flushed(tmp_p
         buffer = restore(kept, author="").buffer
         text = "" if buffer is None else buffer.text
         stored.append(bool(document.pad.stored))
-        assert document.pad.buffer.at(document.pad.stored) == text * stored[-1], f"flushes failed from {failing} on"
+        assert document.pad.buffer.at(document.pad.stored) == text * stored[-1], (
+            f"flushes failed from {failing} on"
+        )
         if failing > len(flushes):
             break
     assert stored[-1] and not all(stored)
