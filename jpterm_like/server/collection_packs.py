@@ -57,17 +57,22 @@ class CollectionPacks:
         self._mirror = mirror = open_mirror(self._place)
         self.known = known = Documents.decode(read_texts(self._place))
         held = set(mirror.held)
-        gone = {name for each in known.taken if (name := parse(each)) is not None} - held
+        taken = {name for each in known.taken if (name := parse(each)) is not None}
+        gone = taken - held
         if any(not any(other.spans(name) for other in held if other.first < other.last) for name in gone):
             # A pack was damaged or lost, and what it had counts as carried no longer.
             self.known = known = known.without_packs()
-        new = [name for name in mirror.held if str(name) not in known.taken and not self._is_joined(name)]
+            taken = set()
+        digests = {name.digest for name in taken}
         again = {document for document, notes in known.notes.items() if notes.is_incomplete}
-        for name in mirror.held if again else new:
-            pack = mirror.pack(name)
+        for name in mirror.held:
+            is_new = str(name) not in known.taken
+            pack = mirror.pack(name) if is_new or again else None
             if pack is None:
                 continue
-            is_new = name in new
+            if is_new and name.first < name.last and pack.index.parts:
+                # A pack that was joined from packs that were taken in has nothing new.
+                is_new = not digests.issuperset(pack.index.parts)
             for document in pack.index.blocks:
                 if is_new or document in again:
                     self._packs[name] = pack
@@ -75,14 +80,6 @@ class CollectionPacks:
         for document, packs in self.coming.items():
             for name in packs:
                 self._note_facts(document, name)
-
-    def _is_joined(self, name: PackName) -> bool:
-        """Whether a pack has nothing but what was taken in before. Blocks."""
-        if name.first == name.last:
-            return False
-        pack = self._mirror.pack(name)
-        digests = {found.digest for each in self.known.taken if (found := parse(each)) is not None}
-        return pack is not None and bool(pack.index.parts) and set(pack.index.parts) <= digests
 
     def _note_facts(self, document: bytes, pack: PackName) -> None:
         """Note what a new pack says besides operations. Blocks."""
