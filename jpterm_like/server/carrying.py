@@ -37,17 +37,16 @@ from jpterm_like.packs.documents import (
     printable_name,
 )
 from jpterm_like.packs.records import Birth, Changes, Deleted, Name, Saved, document_id
-from jpterm_like.saver import RECORD_BYTES, Saver, restore
-from jpterm_like.server import rename
-from jpterm_like.server.charset_note import CHARSET, encode_charsets
+from jpterm_like.saver import RECORD_BYTES
 from jpterm_like.server.collection_packs import CollectionPacks, Message
+from jpterm_like.server.collection_stores import CollectionStores
 from jpterm_like.server.connections import OpenDocument
-from jpterm_like.server.document import DELETED, IDENTITY, SYNCED_AS, Document
+from jpterm_like.server.document import DELETED, Document
 from jpterm_like.server.document_names import DocumentNames
 from jpterm_like.server.group_commit import GroupCommit
 from jpterm_like.server.open_documents import OpenDocuments
 from jpterm_like.server.shared_folder import SharedFiles, SharedFolder
-from jpterm_like.storage.base import Storage, StorageError
+from jpterm_like.storage.base import Storage
 from jpterm_like.sync.pad import Pad
 from jpterm_like.sync.unsaved_work import DISK
 
@@ -140,7 +139,7 @@ class _Carry:
         self._documents = owner._documents
         self._files = owner._files
         self._names = owner._names
-        self._storage = owner._storage
+        self._stores = CollectionStores(owner._storage, collection.collection)
         self._commits = owner._commits
         self._collection = collection
         self._shared = shared
@@ -165,7 +164,7 @@ class _Carry:
     async def run(self) -> None:
         await asyncio.to_thread(self._packs.begin)
         self._known = self._packs.known
-        names = await asyncio.to_thread(self._local_names)
+        names = await asyncio.to_thread(self._shared.names)
         self._here = {
             notes.name_here: document for document, notes in self._known.notes.items() if notes.name_here
         }
@@ -201,7 +200,11 @@ class _Carry:
         for name, document in sorted(self._here.items()):
             path = self._shared.root.path / name
             stamp, pad_name = self._known.of(document).stamp, self._names.name_of(path)
-            if stamp and pad_name not in self._documents.by_name and stamp == self._stamp(pad_name, path):
+            if (
+                stamp
+                and pad_name not in self._documents.by_name
+                and stamp == self._stores.stamp(pad_name, path)
+            ):
                 unchanged.add(name)
         return unchanged
 
@@ -230,7 +233,7 @@ class _Carry:
                 found: bytes | None = opened.document.identity
             else:
                 moved = await self._names.renamed_to(pad_name)
-                found = b"" if moved else await asyncio.to_thread(self._storage.read_blob, pad_name, IDENTITY)
+                found = b"" if moved else await asyncio.to_thread(self._stores.identity, pad_name)
             # A name may lead on to that of the last document which had it, so it is not followed.
             to = (
                 await self._names.with_identity(identity) if found is not None and found != identity else None
@@ -271,10 +274,6 @@ class _Carry:
         self._done += 1
 
     # ------------------------------------------------------------------ texts
-
-    def _local_names(self) -> list[str]:
-        """The names of the text files in the folder. Blocks."""
-        return self._shared.names()
 
     def _tell(self, sentence: str) -> None:
         """Tell what could not be done."""
@@ -328,7 +327,7 @@ class _Carry:
                 await self._documents.close_if_unused(opened)
         if (document := self._here.get(name)) is not None:
             # What is not carried is told again by the next run.
-            stamp = await asyncio.to_thread(self._stamp, pad_name, path) if is_carried else ()
+            stamp = await asyncio.to_thread(self._stores.stamp, pad_name, path) if is_carried else ()
             self._known.of(document).stamp = stamp
 
     async def _let_go(self, name: str, document: bytes) -> bytes | None:
@@ -361,7 +360,7 @@ class _Carry:
         if pad_name in self._documents.by_name:
             return None
         if document is not None:
-            if not await asyncio.to_thread(self._lacks_store, pad_name, path):
+            if not await asyncio.to_thread(self._stores.lacks_store, pad_name, path):
                 return None
             await asyncio.to_thread(self._packs.read_all, document)
             found = [document]
@@ -384,15 +383,11 @@ class _Carry:
             )
         return None
 
-    def _lacks_store(self, pad_name: str, path: Path) -> bool:
-        """Whether there is a file, and no history of it. Blocks."""
-        return os.path.lexists(path) and not self._storage.has(pad_name)
-
     def _adopt_now(self, document: bytes, path: Path, pad_name: str) -> bool:
         """See `_adopt`. Blocks."""
         notes = self._known.of(document)
         plain = read_plain(path, inside=self._shared.root)
-        if plain is None or notes.birth is None or not self._is_untouched(pad_name):
+        if plain is None or notes.birth is None or not self._stores.is_untouched(pad_name):
             return False
         buffer = TextBuffer(author=DISK, lineage=notes.birth.lineage)
         packs = list(self._packs.coming[document])
@@ -406,46 +401,15 @@ class _Carry:
         # What packs say of a file is no proof: words that only the file has must not be overwritten.
         if buffer.at(saved) != plain.text or buffer.waiting:
             return False
-        self._storage.delete(pad_name)
-        with contextlib.closing(self._storage.open(pad_name)) as store:
-            pad = Pad(buffer)
-            pad.saved = saved
-            Saver(pad, store, Version()).compact()
-            store.write_blob("base", plain.raw)
-            if charset := encode_charsets([plain.known]):
-                store.write_blob(CHARSET, charset)
+        self._stores.begin_from(buffer, saved, plain, pad_name)
         self.outcome.got_documents.add(document)
         return True
-
-    def _is_untouched(self, pad_name: str) -> bool:
-        """Whether a file has no history but that of a text that was opened and not changed. Blocks."""
-        if not self._storage.has(pad_name):
-            return True
-        with contextlib.suppress(StorageError), contextlib.closing(self._storage.open(pad_name)) as store:
-            kept = restore(store, author=DISK)
-            if kept.buffer is None or kept.newer or kept.damage:
-                return False
-            begun = TextBuffer.genesis(kept.buffer.text)
-            return begun.lineage == kept.buffer.lineage and begun.version == kept.buffer.version
-        return False
-
-    def _stamp(self, pad_name: str, path: Path) -> tuple[float, ...]:
-        """How a document's store and file look from outside; empty if that is not known. Blocks."""
-        try:
-            size_bytes, changed_at = self._storage.usage(pad_name)
-        except StorageError:
-            return ()
-        try:
-            found = os.stat(path)
-            return (size_bytes, changed_at, found.st_size, found.st_mtime, found.st_ino)
-        except OSError:
-            return (size_bytes, changed_at)  # see `DocumentNotes.had_file`
 
     async def _carry(self, opened: OpenDocument, name: str, document: bytes | None, *, is_new: bool) -> bool:
         """Take in what came of an open document, and gather what packs lack of it; return whether that could be done."""
         lineage, known = opened.document.pad.buffer.lineage, self._known
         if document is None:
-            document = await asyncio.to_thread(self._noted_id, opened.document.name)
+            document = await asyncio.to_thread(self._stores.noted_id, opened.document.name)
             document = document or document_id(self._collection.collection, Birth(lineage, name))
             if (other := known.of(document).name_here) not in ("", name):
                 self._tell(f"{name} has the history of {other}, as a copy of it has, and is not synced.")
@@ -459,7 +423,7 @@ class _Carry:
         notes.name_here, self._here[name] = name, document
         notes.identity_here = opened.document.identity
         if notes.birth is not None and notes.birth.name != name:
-            await asyncio.to_thread(self._note_id, opened.document, document)
+            await asyncio.to_thread(self._stores.note_id, opened.document.saver.store, document)
         await self._take_in(opened, document, is_new=is_new)
         await self._delete_or_rename(opened, document)
         await self._commits.commit(opened)
@@ -531,7 +495,7 @@ class _Carry:
         found = await asyncio.to_thread(self._place_for, document, notes, self._known.author_of(notes.lane))
         if found is not None and found[0] != was:
             name, path = found
-            await asyncio.to_thread(self._note_id, opened.document, document)
+            await asyncio.to_thread(self._stores.note_id, opened.document.saver.store, document)
             await self._make_room(name, path)
             await self._documents.rename_as(opened, self._names.name_of(path), path, "Somebody")
             del self._here[was]
@@ -566,18 +530,6 @@ class _Carry:
                 await self._look_at(notes.name_here)
             self.outcome.notices.append(f"{was} is called {notes.name_here} now.")
 
-    def _note_id(self, here: Document, document: bytes) -> None:
-        """Note in a store which document it has, because its name does not tell. Blocks."""
-        store, noted = here.saver.store, self._collection.collection + document
-        if store.read_blob(SYNCED_AS) != noted:
-            store.write_blob(SYNCED_AS, noted)
-
-    def _noted_id(self, pad_name: str) -> bytes | None:
-        """The id of a document that came under another name. Blocks."""
-        noted = self._storage.read_blob(pad_name, SYNCED_AS) or b""
-        collection, document = noted[:16], noted[16:]
-        return document if collection == self._collection.collection and len(document) == 16 else None
-
     async def _gather_changes(self, opened: OpenDocument, document: bytes, notes: DocumentNotes) -> None:
         buffer = opened.document.pad.buffer
         stored = opened.document.pad.stored
@@ -596,15 +548,11 @@ class _Carry:
         """Integrate what came, and write the plain file if it held all of the text before."""
         notes, here = self._known.of(document), opened.document
         buffer, before, was_saved = here.pad.buffer, here.pad.buffer.version, here.is_saved
-        for message in self._packs.messages(document):
-            self._integrate(opened.document.pad, document, message)
-            await self._turns.give()
+        await self._integrate(here.pad, document)
         if not notes.carried.version <= buffer.version and not buffer.waiting:
             # The store lost something, or is of a backup.
             await asyncio.to_thread(self._packs.read_all, document)
-            for message in self._packs.messages(document):
-                self._integrate(opened.document.pad, document, message)
-                await self._turns.give()
+            await self._integrate(here.pad, document)
         notes.is_incomplete = buffer.waiting
         if is_new and notes.is_deleted(buffer.version):
             return
@@ -618,7 +566,13 @@ class _Carry:
                 here.report_unwritable(problem)
                 self._tell(str(problem))
 
-    def _integrate(self, pad: Pad, document: bytes, message: Message) -> None:
+    async def _integrate(self, pad: Pad, document: bytes) -> None:
+        """Integrate all operations of a document that came."""
+        for message in self._packs.messages(document):
+            self._integrate_one(pad, document, message)
+            await self._turns.give()
+
+    def _integrate_one(self, pad: Pad, document: bytes, message: Message) -> None:
         """Integrate operations of a pack, and note that packs have them."""
         notes, buffer = self._known.of(document), pad.buffer
         if (document, message.lane) in self._left_out:
@@ -665,7 +619,7 @@ class _Carry:
                 return
             name, path = found
             await self._make_room(name, path)
-            await asyncio.to_thread(self._begin_store, document, birth, self._names.name_of(path), name)
+            await asyncio.to_thread(self._stores.begin, document, birth, self._names.name_of(path), name)
         except JptermError as problem:
             notes.is_incomplete = True
             self._tell(str(problem))
@@ -700,12 +654,7 @@ class _Carry:
             if name.casefold() in taken or os.path.lexists(path):
                 continue
             pad_name = self._names.name_of(path)
-            if (
-                name in free
-                or not self._storage.has(pad_name)
-                or rename.renamed_to(self._storage, pad_name) is not None
-                or self._is_same(pad_name, document, birth)
-            ):
+            if name in free or self._stores.is_free_for(pad_name, document, birth):
                 return name, path
         return None
 
@@ -716,27 +665,6 @@ class _Carry:
         return self._known.of(document).deleted_here is not None and not os.path.lexists(
             self._shared.root.path / name
         )
-
-    def _is_same(self, pad_name: str, document: bytes, birth: Birth) -> bool:
-        """Whether the store of a name has this document's history. Blocks."""
-        if self._storage.read_blob(pad_name, SYNCED_AS) == self._collection.collection + document:
-            return True
-        with contextlib.suppress(StorageError), contextlib.closing(self._storage.open(pad_name)) as store:
-            kept = restore(store, author=DISK)
-            return kept.buffer is not None and not kept.newer and kept.buffer.lineage == birth.lineage
-        return False
-
-    def _begin_store(self, document: bytes, birth: Birth, pad_name: str, name: str) -> None:
-        """Make the store of a document that came, still without operations. Blocks."""
-        if rename.renamed_to(self._storage, pad_name) is not None:
-            self._storage.delete(pad_name)  # it is free again
-        if self._storage.has(pad_name):
-            return
-        with contextlib.closing(self._storage.open(pad_name)) as store:
-            if name != birth.name:
-                store.write_blob(SYNCED_AS, self._collection.collection + document)
-            saver = Saver(Pad(TextBuffer(author=DISK, lineage=birth.lineage)), store, Version())
-            saver.compact()
 
 
 class _Turns:

@@ -1,0 +1,120 @@
+"""The stores of a collection's documents as `carrying` sees them: which document a store has, and how one is begun. All of it blocks."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from crdt import TextBuffer, Version
+from jpterm_like.files.read import PlainFile
+from jpterm_like.packs.records import Birth
+from jpterm_like.saver import Saver, restore
+from jpterm_like.server import rename
+from jpterm_like.server.charset_note import CHARSET, encode_charsets
+from jpterm_like.server.document import IDENTITY, SYNCED_AS
+from jpterm_like.storage.base import Storage, StorageError, Store
+from jpterm_like.sync.pad import Pad
+from jpterm_like.sync.unsaved_work import DISK
+
+
+class CollectionStores:
+    """See the module.
+
+    Args:
+        collection: the collection's id.
+    """
+
+    def __init__(self, storage: Storage, collection: bytes) -> None:
+        self._storage = storage
+        self._collection = collection
+
+    # ------------------------------------------------------------------ looking
+
+    def stamp(self, pad_name: str, path: Path) -> tuple[float, ...]:
+        """How a document's store and file look from outside; empty if that is not known."""
+        try:
+            size_bytes, changed_at = self._storage.usage(pad_name)
+        except StorageError:
+            return ()
+        try:
+            found = os.stat(path)
+            return (size_bytes, changed_at, found.st_size, found.st_mtime, found.st_ino)
+        except OSError:
+            return (size_bytes, changed_at)  # see `DocumentNotes.had_file`
+
+    def identity(self, pad_name: str) -> bytes | None:
+        """The identity of the document that has a name; None if it has none yet."""
+        return self._storage.read_blob(pad_name, IDENTITY)
+
+    def lacks_store(self, pad_name: str, path: Path) -> bool:
+        """Whether there is a file, and no history of it."""
+        return os.path.lexists(path) and not self._storage.has(pad_name)
+
+    def is_untouched(self, pad_name: str) -> bool:
+        """Whether a file has no history but that of a text that was opened and not changed."""
+        if not self._storage.has(pad_name):
+            return True
+        with contextlib.suppress(StorageError), contextlib.closing(self._storage.open(pad_name)) as store:
+            kept = restore(store, author=DISK)
+            if kept.buffer is None or kept.newer or kept.damage:
+                return False
+            begun = TextBuffer.genesis(kept.buffer.text)
+            return begun.lineage == kept.buffer.lineage and begun.version == kept.buffer.version
+        return False
+
+    def is_free_for(self, pad_name: str, document: bytes, birth: Birth) -> bool:
+        """Whether a document can have the store of a name: no other document has it, or only had it once."""
+        return (
+            not self._storage.has(pad_name)
+            or rename.renamed_to(self._storage, pad_name) is not None
+            or self._has(pad_name, document, birth)
+        )
+
+    def _has(self, pad_name: str, document: bytes, birth: Birth) -> bool:
+        """Whether the store of a name has this document's history."""
+        if self._storage.read_blob(pad_name, SYNCED_AS) == self._collection + document:
+            return True
+        with contextlib.suppress(StorageError), contextlib.closing(self._storage.open(pad_name)) as store:
+            kept = restore(store, author=DISK)
+            return kept.buffer is not None and not kept.newer and kept.buffer.lineage == birth.lineage
+        return False
+
+    # ------------------------------------------------------------------ which document a store has, if its name does not tell
+
+    def noted_id(self, pad_name: str) -> bytes | None:
+        """The id of a document that came under another name."""
+        noted = self._storage.read_blob(pad_name, SYNCED_AS) or b""
+        collection, document = noted[:16], noted[16:]
+        return document if collection == self._collection and len(document) == 16 else None
+
+    def note_id(self, store: Store, document: bytes) -> None:
+        """Note in a store which document it has, because its name does not tell."""
+        noted = self._collection + document
+        if store.read_blob(SYNCED_AS) != noted:
+            store.write_blob(SYNCED_AS, noted)
+
+    # ------------------------------------------------------------------ new stores
+
+    def begin(self, document: bytes, birth: Birth, pad_name: str, name: str) -> None:
+        """Make the store of a document that came, still without operations."""
+        if rename.renamed_to(self._storage, pad_name) is not None:
+            self._storage.delete(pad_name)  # it is free again
+        if self._storage.has(pad_name):
+            return
+        with contextlib.closing(self._storage.open(pad_name)) as store:
+            if name != birth.name:
+                store.write_blob(SYNCED_AS, self._collection + document)
+            saver = Saver(Pad(TextBuffer(author=DISK, lineage=birth.lineage)), store, Version())
+            saver.compact()
+
+    def begin_from(self, buffer: TextBuffer, saved: Version, plain: PlainFile, pad_name: str) -> None:
+        """Make the store of a file anew, with a history of which the file holds the version `saved`."""
+        self._storage.delete(pad_name)
+        with contextlib.closing(self._storage.open(pad_name)) as store:
+            pad = Pad(buffer)
+            pad.saved = saved
+            Saver(pad, store, Version()).compact()
+            store.write_blob("base", plain.raw)
+            if charset := encode_charsets([plain.known]):
+                store.write_blob(CHARSET, charset)
