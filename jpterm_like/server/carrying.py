@@ -213,9 +213,8 @@ class _Carry:
         moved: dict[bytes, Path] = {}
         for name in names:
             path, document = self._shared.root.path / name, self._here[name]
-            with contextlib.suppress(
-                JptermError
-            ):  # told when it is looked at; or its new name is none that this server shares
+            # The error is told when the text is looked at; or this server does not share the new name.
+            with contextlib.suppress(JptermError):
                 there = await self._path_now(path, self._known.of(document).identity_here)
                 if there != path:
                     moved[document] = there
@@ -297,12 +296,10 @@ class _Carry:
             return
         pad_name = self._names.name_of(path)
         document = self._here.get(name)
-        notes = self._known.notes[document] if document is not None else None
         try:
             if (adopted := await self._adopt(name, path, pad_name, document)) is not None:
                 document, is_new = adopted, True
-                notes = self._known.of(document)
-            if notes is not None and not await self._names.exists(pad_name, path):
+            if document is not None and not await self._names.exists(pad_name, path):
                 if not is_new and await self._names.renamed_to(pad_name) is None:
                     await self._bring_back(name, document)
                 return
@@ -310,11 +307,8 @@ class _Carry:
         except JptermError as problem:
             self._fail(document, str(problem))
             return
-        if (
-            notes is not None
-            and document is not None
-            and notes.identity_here not in (b"", opened.document.identity)
-        ):
+        identity = opened.document.identity
+        if document is not None and self._known.of(document).identity_here not in (b"", identity):
             document = await self._let_go(name, document)
         is_carried = False
         try:
@@ -342,9 +336,8 @@ class _Carry:
             await self._look_at(former)
         return self._here.get(name)
 
-    async def _bring_back(self, name: str, document: bytes | None) -> None:
+    async def _bring_back(self, name: str, document: bytes) -> None:
         """Begin a document again of which neither a file nor a store is left here."""
-        assert document is not None
         notes = self._known.of(document)
         if notes.deleted is None:
             del self._here[name]
