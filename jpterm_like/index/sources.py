@@ -7,6 +7,7 @@ journal for each opening. Stores of files in memory are left out, because their 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,7 +68,7 @@ class Sources:
                     f"The stores in {escape_for_terminal(root)} were left out: {explain(problem)}."
                 )
                 continue
-            found.append(Source(store, served_folder(store), _PlaceIn(root)))
+            found.append(Source(store, served_folder(store), partial(_place_in, root)))
         sources = cls(found)
         sources.remarks += refused
         return sources
@@ -104,14 +105,8 @@ def _place_of_journal(name: str) -> str:
     return key_of(name) if file is None else str(file)
 
 
-class _PlaceIn:
-    """Gives the places of the documents of a served folder."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def __call__(self, name: str) -> str:
-        return str(self._root / name)
+def _place_in(root: Path, name: str) -> str:
+    return str(root / name)
 
 
 def is_kept_in_memory(place: str) -> bool:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -64,22 +64,28 @@ def running(command: list[str], port: int, folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def apache(folder: Path, port: int) -> Iterator[str]:
-    if not (APACHE_MODULES / "mod_dav.so").exists():
-        pytest.skip("Apache with mod_dav is not installed (apache2-bin)")
+def _apache(folder: Path, port: int, modules: Sequence[str], settings: str, of_web: str) -> Iterator[str]:
+    """Apache for `folder`/web, with more settings, and some for that folder."""
     (folder / "web").mkdir()
     for each in (folder, folder / "web"):  # it runs as nobody
         each.chmod(0o777)
-    modules = ["mpm_event", "authz_core", "authn_core", "dav", "dav_fs"]
     (folder / "apache.conf").write_text(
         "".join(f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so\n" for name in modules)
         + f"ServerName localhost\nListen 127.0.0.1:{port}\nPidFile {folder}/pid\nErrorLog {folder}/log\n"
-        f"DocumentRoot {folder}/web\nDavLockDB {folder}/lock\nUser nobody\nGroup nogroup\n"
-        f"DefaultRuntimeDir {folder}\nStartServers 1\n"
-        f"<Directory {folder}/web>\nDav On\nRequire all granted\n</Directory>\n"
+        f"DocumentRoot {folder}/web\nUser nobody\nGroup nogroup\nDefaultRuntimeDir {folder}\nStartServers 1\n{settings}\n"
+        f"<Directory {folder}/web>\n{of_web}\nRequire all granted\n</Directory>\n"
     )
     with running(["/usr/sbin/apache2", "-f", str(folder / "apache.conf"), "-DFOREGROUND"], port, folder):
         yield f"http://127.0.0.1:{port}/"
+
+
+@contextmanager
+def apache(folder: Path, port: int) -> Iterator[str]:
+    if not (APACHE_MODULES / "mod_dav.so").exists():
+        pytest.skip("Apache with mod_dav is not installed (apache2-bin)")
+    modules = ["mpm_event", "authz_core", "authn_core", "dav", "dav_fs"]
+    with _apache(folder, port, modules, f"DavLockDB {folder}/lock", "Dav On") as url:
+        yield url
 
 
 @contextmanager
@@ -178,19 +184,10 @@ def plain_apache(folder: Path, port: int) -> Iterator[str]:
     """Apache without WebDAV, with its usual index: names are cut, and lengths are rounded."""
     if not (APACHE_MODULES / "mod_autoindex.so").exists():
         pytest.skip("Apache is not installed (apache2-bin)")
-    (folder / "web").mkdir()
-    for each in (folder, folder / "web"):
-        each.chmod(0o777)
     modules = ["mpm_event", "authz_core", "autoindex", "mime"]
-    (folder / "apache.conf").write_text(
-        "".join(f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so\n" for name in modules)
-        + f"ServerName localhost\nListen 127.0.0.1:{port}\nPidFile {folder}/pid\nErrorLog {folder}/log\n"
-        f"DocumentRoot {folder}/web\nUser nobody\nGroup nogroup\nTypesConfig /dev/null\n"
-        f"DefaultRuntimeDir {folder}\nStartServers 1\n"
-        f"<Directory {folder}/web>\nOptions Indexes\nIndexOptions FancyIndexing\nRequire all granted\n</Directory>\n"
-    )
-    with running(["/usr/sbin/apache2", "-f", str(folder / "apache.conf"), "-DFOREGROUND"], port, folder):
-        yield f"http://127.0.0.1:{port}/"
+    listed = "Options Indexes\nIndexOptions FancyIndexing"
+    with _apache(folder, port, modules, "TypesConfig /dev/null", listed) as url:
+        yield url
 
 
 @contextmanager
