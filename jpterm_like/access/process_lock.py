@@ -18,12 +18,12 @@ from jpterm_like.files import private
 
 
 class Holder(NamedTuple):
-    """The process that holds a lock, or held it last, as it said itself; empty if not known."""
+    """The process that holds a lock, or held it last, as it noted in the file; fields are empty if not known."""
 
     host: str
     pid: str
     where: str
-    """What else the process noted, such as the path of its socket."""
+    """A note of the process, such as the path of its socket."""
 
     @property
     def is_here(self) -> bool:

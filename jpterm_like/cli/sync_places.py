@@ -20,7 +20,7 @@ def sync_places(first: str, second: str, *, dry_run: bool, as_json: bool) -> int
     """Bring two places together; return the exit code: 0 if both have the same now, 1 if something is still on its way.
 
     Raises:
-        JptermError: it could not be done. What was copied stays, and the next run goes on from there.
+        JptermError: it could not be done. Packs that were copied stay, and the next run goes on from there.
     """
     progress = Progress(is_shown=False if as_json else None)
     are_counted = [is_address(first), is_address(second)]

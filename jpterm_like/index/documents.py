@@ -28,7 +28,7 @@ class Passage(NamedTuple):
 
 
 class Document(NamedTuple):
-    """What can be searched of a document."""
+    """A document as it is searched."""
 
     place: str
     """The path or address that the editor opens."""

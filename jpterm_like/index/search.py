@@ -59,7 +59,7 @@ class Found(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What was found."""
+    """The results of a search, and what was left out."""
 
     found: list[Found]
     """The documents that were changed last first, or what was deleted last first."""

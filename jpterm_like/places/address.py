@@ -50,7 +50,7 @@ class BadPlaceAddress(JptermError):
 
 
 class Server(NamedTuple):
-    """What the address of a server says: each part is checked, so nothing in it is read differently by somebody else."""
+    """The parts of a server's address. Each is checked, so no library reads one of them differently."""
 
     scheme: str
     host: str

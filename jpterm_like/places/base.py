@@ -177,7 +177,7 @@ def check_read(name: str, data: bytes, start: int, end: int | None) -> bytes:
 
 
 class FileStat(NamedTuple):
-    """What a listing says about a pack."""
+    """The facts about a pack that a listing has."""
 
     size_bytes: int
     digest: str

@@ -94,7 +94,7 @@ class HttpClient:
         self._headers = {"Accept-Encoding": "identity", "User-Agent": "jpterm-like"}
         if (login := logins.find(self._server, user)) is not None:
             self._use(login)
-        # A server that was restarted closes kept connections: one more try. What a status says is for the caller.
+        # A server that was restarted closes kept connections, so a request is tried again. The caller judges the status.
         retries = urllib3.Retry(total=2, redirect=0, status=0, allowed_methods=None, backoff_factor=0.2)
         self._pool = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=CONNECT_S, read=SILENCE_S),

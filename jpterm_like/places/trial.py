@@ -21,7 +21,7 @@ SMALL_BYTES: Final = 5000
 
 
 class Finding(NamedTuple):
-    """What one trial showed."""
+    """The result of one trial."""
 
     is_good: bool
     """False only if documents cannot be carried with it."""

@@ -1,4 +1,4 @@
-"""Real servers behind a line that is cut, and the command that is killed: what both have in common.
+"""Servers, people and commands for the tests of accidents: lines that are cut, and commands that are killed.
 
 Ann's place is a folder of this machine, the other one is on a server, and Bob writes there. After each accident whatever looks whole at
 the server is whole, and two runs of the command later both have all.
@@ -113,7 +113,7 @@ def _opened(address: str, environment: dict[str, str]) -> Place:
 
 @contextmanager
 def site(kind: str, *, behind_a_line: bool) -> Iterator[Site]:
-    """Start a server, which is skipped with a word where it is missing."""
+    """Start a server. Where its program is missing, the test is skipped."""
     with ExitStack() as stack:
         folder = stack.enter_context(folder_for_all())
         if kind == "folder":
@@ -150,7 +150,7 @@ def site(kind: str, *, behind_a_line: bool) -> Iterator[Site]:
 
 
 class Story:
-    """What Ann and Bob wrote, and what must be at both places after an accident."""
+    """Ann and Bob write at two places; after an accident both must have all of it."""
 
     def __init__(self, site: Site, folder: Path, seed: str) -> None:
         self.chance = random.Random(seed)

@@ -37,7 +37,7 @@ def write(mirror: Mirror, place: MemoryPlace, lane: str, memory: Memory, *words:
 
 
 def words(place: MemoryPlace) -> set[bytes]:
-    """What a newcomer gets there."""
+    """The words that a newcomer gets there."""
     late = new_mirror(begun=False)
     assert exchange(late, place, lane_name(bytes(8)), Memory()).is_complete
     return {payload[: len(payload) // 99] for payload in payloads(late)}

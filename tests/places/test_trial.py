@@ -1,4 +1,4 @@
-"""What the doctor finds at real servers, and that it leaves nothing behind."""
+"""The doctor at real servers: its findings, and that it leaves nothing behind."""
 
 from __future__ import annotations
 
