@@ -189,8 +189,8 @@ class CatchingUp(Discarding):
         mine = self._work
         if mine is None or work.work <= mine.known or mine.work <= work.known:
             return [], []
-        common, written = mine.written.meet(work.written), mine.written
-        same = same_changes(self.buffer, common, self.buffer.overlaps(common, written, work.written))
+        common = mine.written.meet(work.written)
+        same = same_changes(self.buffer, common, self._overlaps(common, mine.written, work.written))
         if not same:
             return [], []
         if self.buffer.site > site:
