@@ -501,7 +501,7 @@ def _replace_log(store: Store, cut: int, kept: RestoredPad) -> None:
 
 
 class _Notes(NamedTuple):
-    """What is noted of a pad besides its text and the versions that change with it."""
+    """The notes about a pad besides its text and the versions that change with it."""
 
     identity: Identity | None = None
     ancestors: tuple[Ancestor, ...] = ()

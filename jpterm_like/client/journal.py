@@ -223,9 +223,8 @@ class Journal:
     def note_visit(self, visit: LastVisit) -> None:
         """Note what the user has seen, and has still to review. Blocks; what cannot be noted is left out."""
         data = encode_visit(visit)
-        if (
-            len(data) > BYTES_MAX and visit.apart is not None
-        ):  # what is to be reviewed matters more than what was decided
+        if len(data) > BYTES_MAX and visit.apart is not None:
+            # The review matters more than the decisions in it.
             data = encode_visit(visit._replace(apart=visit.apart._replace(settled=()), steps=()))
         with contextlib.suppress(StorageError):
             if not (

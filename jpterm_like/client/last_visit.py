@@ -48,7 +48,7 @@ class LastVisit(NamedTuple):
     parted: Parted | None = None
     """Since when I have not heard all that the others did."""
     steps: tuple[Step, ...] = ()
-    """What is decided in the review."""
+    """The decisions in the review."""
 
 
 def encode_visit(visit: LastVisit) -> bytes:

@@ -148,7 +148,7 @@ class LocalSession:
         self.apart: Apart | None = None
         """What others and I did without hearing of each other, until the user has reviewed it; `ApartChanged` tells of it."""
         self.steps: list[Step] = []
-        """What the user has decided in that review; `note_decisions` keeps it, and `Decided` tells of it."""
+        """The user's decisions in that review; `note_decisions` keeps them, and `Decided` tells of them."""
         self._visit: LastVisit | None = None
         """What is noted beside the journal."""
         self._visit_before: LastVisit | None = None
@@ -160,17 +160,17 @@ class LocalSession:
         self._told: list[wire.ToldApart] = []
         """What others wrote without hearing of me, until it is here."""
         self._told_before: list[wire.ToldApart] = []
-        """What they told already, so that nothing is told twice."""
+        """Such messages that came already, so that nothing is told twice."""
         self._note_lock = asyncio.Lock()
         """Held while the note beside the journal is written."""
         self._is_keyed = False
         """Whether there was a key that is not noted yet: an edit, or a move of the caret."""
         self._new_since: float | None = None
-        """Since when there are edits of mine that are not stored at the server, as far as is known here; seconds since 1970."""
+        """When the wait for the server to store edits of mine began, or last went on; seconds since 1970, None if all are stored."""
         self._is_comparing = False
-        """Whether such an edit is being compared with one by others of the same moment."""
+        """Whether such an edit is being compared with one that others made at the same moment."""
         self._moment = OperationSet(())
-        """What was told of such edits last."""
+        """The operations of the places that the user was told of last for that reason."""
         self._parted: Parted | None = None
         """Since when I have not heard all that the others did; None while I do."""
         self._attach(pad)

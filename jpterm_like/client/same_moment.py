@@ -1,11 +1,12 @@
 """Tells people who are connected when they change one word at the same moment: before either had heard of the other.
 
-What is not stored at the server yet has reached the others just now, if at all. So while a change of mine is that new, a change
-by others in the word that I typed in was made without seeing mine. It is told only if that left a word that nobody typed, or text in
-what was deleted; then those others are told, too, and it is listed for a review. A key costs one comparison. A foreign
-change costs the word around it, and the length of the text, in a thread, if I typed in that word.
+A change that is not stored at the server yet has reached the others just now, if at all. So while a change of mine is that new, a
+change by others in the same word was made without seeing mine. People are told only if that left a word that nobody typed, or text
+in a deleted place; then both sides are told, and it is listed for a review. A key costs one comparison. A foreign change
+costs the word around it. If I typed in that word, it also costs the length of the text, in a thread that has a copy: encoding it
+takes only what has changed since the last time.
 
-In the same way those who come back at one moment to a server that tells nobody of them are told of their overlaps.
+Two people who come back at one moment to a server without `wire.APART` are told of their overlaps in the same way.
 """
 
 from __future__ import annotations
@@ -26,21 +27,21 @@ if TYPE_CHECKING:
     from jpterm_like.sync.channel import Channel
 
 NEW_S: Final = 1.0
-"""A change that waits longer to be stored is no sign that nobody has seen it: the server's disk is slow."""
+"""A change that has waited longer to be stored may have been seen by others: the server's disk is slow."""
 PAUSE_S: Final = 0.2
 """Delay before two changes are compared: more of them may be arriving."""
 STORED_S: Final = 10.0
-"""How long my work may take to be stored after an absence, for what comes meanwhile to be compared with it."""
+"""After an absence, the longest wait for my work to be stored; others' work that comes meanwhile is compared with it."""
 COMING_S: Final = 1.0
-"""How long after that others' work of the same moment may be on its way."""
+"""How long others' work of the same moment may still be on its way after that."""
 WORD_MAX: Final = 64
 """Characters of a word that are looked at on each side of a change."""
 SPLICES_MAX: Final = 8
-"""Patches of more pieces are of programs, or of people who come back, who tell it themselves."""
+"""Patches of more pieces come from programs, or from people who come back, whose own sessions tell of it."""
 
 
 class SameMoment(CatchingUp):
-    """How a session finds what two changed at one moment."""
+    """How a session finds places that two people changed at one moment."""
 
     def _report_patch(self, patch: Patch, origin: object) -> None:
         super()._report_patch(patch, origin)
@@ -109,7 +110,7 @@ class SameMoment(CatchingUp):
         return any(who == site and first + high - low > stored for low, high, who, first in rows)
 
     async def _compare_moment(self, common: Version, my_work: Version, their_work: Version) -> None:
-        """Tell of what both changed since a version that both had."""
+        """Tell the user of the places that both sides changed since a version that both had."""
         try:
             await asyncio.sleep(PAUSE_S)
             buffer, mine, theirs = self.buffer, common.merge(my_work), common.merge(their_work)
@@ -132,7 +133,7 @@ class SameMoment(CatchingUp):
             self._tell_moment(Apart(common, mine, work.written, work.since, work.until, 0), found)
 
     def _tell_moment(self, apart: Apart, found: list[Overlap]) -> None:
-        """Tell of what both changed at one moment, and list it for a review."""
+        """Tell the user of places that both changed at one moment, and list them for a review."""
         self._moment = OperationSet(operations_in(found))
         self._offer_review(apart)
         start = self.buffer.offset(found[0].first) or 0
@@ -161,7 +162,8 @@ def _garbled(overlaps: list[Overlap]) -> list[Overlap]:
 
 
 def _letters(text: str) -> int:
-    """Return how many characters at the start of a text belong to a word; at least one, if there are any: beside it may be one."""
+    """Return the length of the word at the start of a text. The first character always counts: text of mine that is left of a deleted
+    line may begin with a blank."""
     count = 1
     while count < len(text) and text[count - 1].isalnum() and text[count].isalnum():
         count += 1

@@ -27,7 +27,7 @@ class Apart(NamedTuple):
     taken_out: int
     """Changes that both made, of which my copy was taken out."""
     settled: tuple[Span, ...] = ()
-    """What all sides did in places where they made one change, which is there once."""
+    """The operations of all sides in places where they made one change, which is there once."""
 
     def with_later(self, later: Apart, own_sites: frozenset[int]) -> Apart:
         """Return this and a later time apart as one; `own_sites` are mine."""
@@ -77,5 +77,5 @@ class Work(NamedTuple):
 
 
 def operations_in(overlaps: Iterable[Overlap]) -> tuple[Span, ...]:
-    """Return what both sides did in these places."""
+    """Return the operations of both sides in these places."""
     return merged_spans(span for it in overlaps for span in (*it.my_operations, *it.their_operations))

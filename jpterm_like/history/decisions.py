@@ -31,7 +31,7 @@ class Step(NamedTuple):
 
     choice: Choice
     about: tuple[tuple[Span, ...], ...]
-    """What the others did, for each of these items."""
+    """The operations of the others, for each of these items."""
     made: Span
     """The operations of mine that it made; none if the text is as it was."""
 

@@ -72,7 +72,7 @@ class Review:
 
     @property
     def open_ones(self) -> set[tuple[Span, ...]]:
-        """What the others did in these."""
+        """The operations of the others in these."""
         return {self.items[number].their_operations for number in self.open}
 
     @property

@@ -988,7 +988,7 @@ class Carry(Message):
 
 @message(75, feature=CARRYING)
 class Carried(Answer):
-    """What of the texts went into new packs, and what came from packs."""
+    """How many changes went from the texts into new packs, and how many came from packs."""
 
     written: Count
     """Changes; typing on at one place is one."""
@@ -996,13 +996,13 @@ class Carried(Answer):
     got: Count
     got_documents: Count
     people: Annotated[tuple[str, ...], texts_up_to(CARRIED_SENTENCES_MAX, NAME_LENGTH_MAX)]
-    """Who made what came."""
+    """The people who made the changes that came."""
     early: Count
     """Documents of which earlier changes have still to come."""
     notices: Annotated[tuple[str, ...], texts_up_to(CARRIED_SENTENCES_MAX, SENTENCE_LENGTH_MAX)]
-    """What a person should know."""
+    """Sentences that a person should read."""
     problems: Annotated[tuple[str, ...], texts_up_to(CARRIED_SENTENCES_MAX, SENTENCE_LENGTH_MAX)]
-    """What could not be done, and what a person can do about it."""
+    """Sentences about failures, and what a person can do about them."""
 
 
 @message(76, feature=CARRYING)
