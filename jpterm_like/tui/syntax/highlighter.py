@@ -83,6 +83,26 @@ def has_long_line(text: str) -> bool:
     return False
 
 
+class _Source:
+    """The text as the parser reads it.
+
+    A tree keeps the function that it was read with, and the garbage collector does not see that. So this knows no tree:
+    in a circle with one, closed texts would stay in memory.
+    """
+
+    def __init__(self, text_layout: TextLayout) -> None:
+        self._text_layout = text_layout
+        self.snapshot: str | None = text_layout.buffer.slice(0, len(text_layout.buffer))
+        """The text at the start of the first parse, until that is done."""
+
+    def read(self, offset: int, point: object) -> bytes:
+        start = offset // 2
+        if self.snapshot is not None:
+            return _encoded(self.snapshot[start : start + _READ])
+        buffer = self._text_layout.buffer
+        return _encoded(buffer.slice(start, min(len(buffer), start + _READ))) if start < len(buffer) else b""
+
+
 class Highlighter:
     """The words of a layout. Whoever changes the layout tells `follow`."""
 
@@ -91,9 +111,8 @@ class Highlighter:
         self._text_layout = text_layout
         self._parser = Parser(grammar.language)
         self._tree: Tree | None = None
-        self._snapshot: str | None = text_layout.buffer.slice(0, len(text_layout.buffer))
-        """The text at the start of the first parse."""
-        self.is_too_long = has_long_line(self._snapshot or "")
+        self._source = _Source(text_layout)
+        self.is_too_long = has_long_line(self._source.snapshot or "")
         """Whether a line is longer than LINE_MAX: nothing is parsed then."""
         self._edits: list[_Edit] = []
         """Edits since then."""
@@ -109,18 +128,17 @@ class Highlighter:
         """Parse for a limited time; True when finished, so that highlights may have changed."""
         assert not self.is_too_long
         until = perf_counter() + time_s
-        source = self._read_snapshot if self._snapshot is not None else self._read
         try:
             tree = self._parser.parse(  # type: ignore[call-overload]  # None is not accepted for no tree
-                source,
+                self._source.read,
                 *([] if self._tree is None else [self._tree]),
                 encoding="utf16le",
                 progress_callback=lambda offset, failed: perf_counter() > until,
             )
         except ValueError:  # not finished; the parser continues from there
             return False
-        if self._snapshot is not None:
-            self._snapshot = None
+        if self._source.snapshot is not None:
+            self._source.snapshot = None
             for edit in self._edits:
                 tree.edit(*edit)
         self._tree = tree
@@ -128,15 +146,6 @@ class Highlighter:
         self._edits = []
         self._rows = {}
         return True
-
-    def _read(self, offset: int, point: object) -> bytes:
-        buffer = self._text_layout.buffer
-        start = offset // 2
-        return _encoded(buffer.slice(start, min(len(buffer), start + _READ))) if start < len(buffer) else b""
-
-    def _read_snapshot(self, offset: int, point: object) -> bytes:
-        assert self._snapshot is not None
-        return _encoded(self._snapshot[offset // 2 : offset // 2 + _READ])
 
     def follow(self, patch: Patch, changes: Sequence[RowChange]) -> None:
         """Move highlights after an edit, to be parsed again soon."""
@@ -157,7 +166,7 @@ class Highlighter:
                     2 * (last_length + (change.column if change.added == 1 else 0)),
                 ),
             )
-            if self._snapshot is not None:
+            if self._source.snapshot is not None:
                 self._edits.append(edit)
             else:
                 if self.behind:

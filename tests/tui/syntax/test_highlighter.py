@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 from pathlib import Path
 from time import process_time
 
@@ -37,6 +39,19 @@ def read(text: str, name: str) -> Highlighter:
     while syntax.behind:
         syntax.step(1.0)
     return syntax
+
+
+def test_a_closed_text_leaves_memory() -> None:
+    """A tree keeps the function that read its text, which the garbage collector does not see: each closed text stayed."""
+    syntax = read(SAMPLES["markdown"][0], "markdown")
+    text_layout = syntax._text_layout
+    patch = text_layout.buffer.replace(2, 2, "more ")
+    syntax.follow(patch, text_layout.follow(patch))
+    assert syntax.step(1.0) and words(syntax)
+    layout = weakref.ref(text_layout)
+    del syntax, text_layout
+    gc.collect()
+    assert layout() is None
 
 
 def words(syntax: Highlighter) -> list[Words]:
