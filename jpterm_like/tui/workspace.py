@@ -26,6 +26,7 @@ from jpterm_like.sync.unsaved_work import all_unsaved, join_names, newest_time
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.commands.macro import Macro
 from jpterm_like.tui.editor import Editor
+from jpterm_like.tui.garbage import look_at_all_again
 from jpterm_like.tui.keymap import BY_ID, Keymap
 from jpterm_like.tui.ports import EditorSession, EditorSettings, FileCatalog, Opening, SyncNotes
 from jpterm_like.tui.render.palette import Palette
@@ -557,6 +558,7 @@ class Workspace(App[int], inherit_bindings=False):
         editor.remove()
         if self._vocabulary is not None:
             self._vocabulary.forget(editor.session)
+        look_at_all_again()
         self.run_worker(self._close_session(editor.session), exit_on_error=False)
 
     async def _close_session(self, session: EditorSession) -> None:

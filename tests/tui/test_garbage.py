@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from jpterm_like.tui.garbage import SLOW_S, GarbagePasses
+from tests.tui.desk import Desk
+from tests.tui.terminal import terminal
 
 
 @pytest.fixture
@@ -40,3 +42,25 @@ def test_a_slow_pass_looks_at_its_objects_only_once(took: list[float]) -> None:
     assert gc.get_freeze_count() == frozen, "only full passes look at everything"
     gc.collect()
     assert gc.get_freeze_count() >= frozen + len(new)
+
+
+async def test_a_closed_text_does_not_stay_frozen() -> None:
+    """It is a cycle of objects, so each text that was open during a slow pass stayed until the editor ended."""
+    async with terminal(Desk("one\n")) as (app, pilot, _):
+        other = Desk("two\n", site=2)
+        other.address = "/tmp/other.md"
+        await app._add(other, None)
+        gc.disable()
+        try:
+            gc.freeze()
+            app._drop(app.editor)
+            assert gc.get_freeze_count() == 0
+            gc.freeze()
+            await pilot.press("alt+minus")
+            await pilot.pause()
+            assert len(app.screen_stack) == 2
+            await pilot.press("escape")
+            await pilot.pause()
+            assert len(app.screen_stack) == 1 and gc.get_freeze_count() == 0
+        finally:
+            gc.enable()

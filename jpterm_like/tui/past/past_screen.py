@@ -14,6 +14,7 @@ from textual.timer import Timer
 
 from crdt import Anchor
 from jpterm_like.tui.editor import Editor
+from jpterm_like.tui.garbage import look_at_all_again
 from jpterm_like.tui.keymap import BY_ID
 from jpterm_like.tui.past.looking_back import LookingBack
 from jpterm_like.tui.past.past_session import PastSession
@@ -168,6 +169,7 @@ class PastScreen(PaintedScreen):
     def on_unmount(self) -> None:
         self._stop_timer()
         self.past.close()
+        look_at_all_again()  # its copy of the text goes
 
     @on(Editor.Entered)
     def _on_entered(self, event: Editor.Entered) -> None:
