@@ -271,25 +271,19 @@ class Editing:
         """Change rows `first` to `last` (included) as one undo step, in slices of time; `done` gets the number of changes."""
         from jpterm_like.tui.commands.bulk_edit import BulkEdit
 
-        self.change_in_slices(BulkEdit(self.session, self.text_layout, first, last, edits), done)
-
-    def change_in_slices(self, change: LongChange, done: Callable[[int], None]) -> None:
-        """Make a long change, at once as far as a slice of time goes; `done` gets the number of changes."""
-        self.bulk_edit, self._bulk_done = change, done
-        self._bulk_told_at = monotonic()
-        if self.serves_each:
-            self.finish_bulk_edit()
-        else:
-            self._continue_bulk_edit()
+        self._begin_long_change(BulkEdit(self.session, self.text_layout, first, last, edits), done)
+        self._continue_bulk_edit()
 
     def go_on_in_slices(self, change: LongChange, done: Callable[[int], None]) -> None:
-        """Go on with a long change that had its first slice."""
+        """Go on with a long change that had its first slice; `done` gets the number of changes."""
+        self._begin_long_change(change, done)
+        asyncio.get_running_loop().call_soon(self._continue_bulk_edit)
+
+    def _begin_long_change(self, change: LongChange, done: Callable[[int], None]) -> None:
         self.bulk_edit, self._bulk_done = change, done
         self._bulk_told_at = monotonic()
         if self.serves_each:
             self.finish_bulk_edit()
-        else:
-            asyncio.get_running_loop().call_soon(self._continue_bulk_edit)
 
     def _continue_bulk_edit(self) -> None:
         change = self.bulk_edit
