@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Final, Literal
 
 from rich.style import Style
@@ -255,10 +255,10 @@ class PeopleCommands(InvitationCommands, is_whole=False):
             self.editor.awareness.sought = None
             editor = self.editor
 
-            async def seek() -> None:  # a coroutine would be left over if another search comes first
+            async def seek() -> None:
                 await self._seek(editor, sought)
 
-            self.run_worker(seek, group="seek", exclusive=True, exit_on_error=False)  # type: ignore[arg-type]  # Textual types coroutine functions wrongly
+            self._run_seeking(seek)
 
     def do_go_to_elsewhere(self) -> None:
         """Go to somebody in the next file that has people; called by the editor when all here were gone to."""
@@ -276,7 +276,7 @@ class PeopleCommands(InvitationCommands, is_whole=False):
             else:
                 editor.awareness.go_to_first()
 
-        self.run_worker(go, group="seek", exclusive=True, exit_on_error=False)  # type: ignore[arg-type]
+        self._run_seeking(go)
 
     def do_follow_elsewhere(self) -> None:
         """Follow somebody in the next file that has people; after the last file nobody, where following began."""
@@ -302,7 +302,12 @@ class PeopleCommands(InvitationCommands, is_whole=False):
                 self.say("You follow nobody now.")
             editor.update()
 
-        self.run_worker(follow, group="seek", exclusive=True, exit_on_error=False)  # type: ignore[arg-type]
+        self._run_seeking(follow)
+
+    def _run_seeking(self, seek: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Look for people, instead of for those who were looked for before. It takes a function: a coroutine would be left over
+        if another search comes first."""
+        self.run_worker(seek, group="seek", exclusive=True, exit_on_error=False)  # type: ignore[arg-type]  # Textual types coroutine functions wrongly
 
     async def _people_elsewhere(self, editor: Editor) -> list[Whereabout]:
         """Those who have a caret in another file than this editor's: by file, from this one on, and by name."""
