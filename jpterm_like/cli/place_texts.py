@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import PurePosixPath
 
-from crdt import Contradiction, ForeignOp, TextBuffer, Version
+from crdt import Contradiction, ForeignOp, TextBuffer
 from jpterm_like.cli.place_commands import REASONS, is_place, open_for_person
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.packs import records
 from jpterm_like.packs.decisions import Standing, standing
-from jpterm_like.packs.documents import DocumentNotes, Extent
+from jpterm_like.packs.documents import DocumentNotes
 from jpterm_like.packs.names import Listing, PackName
 from jpterm_like.packs.pack import (
     Index,
@@ -145,8 +145,8 @@ class _Texts:
     def of_everything(self) -> Iterator[DocumentNotes]:
         """Yield the notes of each document that was not deleted."""
         for document in self._documents():
-            notes, messages = self._notes(document)
-            if notes.deleted is None or not notes.is_deleted(_version(messages)):
+            notes, _ = self._notes(document)
+            if not notes.is_deleted(notes.carried.version):
                 yield notes
 
     def _packs(self) -> list[PackName]:
@@ -219,8 +219,11 @@ class _Texts:
                         notes.note_deleted(version)
                     case Changes(message):
                         messages.append(message)
+                        with suppress(ForeignOp):
+                            notes.carried.add_message(message)
                     case _:
                         pass
+        notes.count_deletions()
         return notes, messages
 
     def _text_of(self, document: bytes, name: str) -> str | None:
@@ -237,12 +240,3 @@ class _Texts:
                     f"{escape_for_terminal(name)} is damaged there: run 'jpterm-like verify'."
                 ) from None
         return None if notes.is_deleted(buffer.version) else buffer.text
-
-
-def _version(messages: list[bytes]) -> Version:
-    """Return the version that all of these operations make together."""
-    extent = Extent()
-    for message in messages:
-        with suppress(ForeignOp):
-            extent.add_message(message)
-    return extent.version

@@ -16,7 +16,7 @@ from crdt import Version
 from crdt.binary import encode_text
 from crdt.errors import ForeignOp
 from crdt.messages import ANNOUNCE, MARK, read_message
-from jpterm_like.packs.records import LINEAGE_BYTES, Birth, Hello
+from jpterm_like.packs.records import LINEAGE_BYTES, Birth, Hello, Name
 
 SAVED_MAX: Final = 16
 """States of plain files that are known of each document."""
@@ -26,6 +26,11 @@ COMPONENT_BYTES_MAX: Final = 255
 """Longest name of a file in its folder."""
 ENDING_LENGTH_MAX: Final = 16
 """A longer part after the last dot is no ending."""
+NUMBER_STEP_MAX: Final = 64
+"""A NAME counts once the highest number that counts is at most so much lower: so nobody can write a number that cannot be outdone, and the
+packs of so many renames may be lost."""
+AHEAD_MAX: Final = 256
+"""Names, and deletions, of one document that do not count yet. Only somebody who means harm writes more, and those are forgotten."""
 FORMAT: Final = 1
 """Of what `Documents.encode` writes. Another format is not read: then all of it is made anew from the packs."""
 
@@ -85,11 +90,15 @@ class DocumentNotes:
     is_incomplete: bool = False
     """Whether some of its operations could not be taken in because earlier ones are missing: all of its packs are read again."""
     name: tuple[int, str] = (0, "")
-    """The NAME that wins: the highest number, then the name that compares higher. Number 0: it has the name that it was born with."""
+    """The NAME that wins: the highest number that counts, then the name that compares higher. Number 0: it has the name that it was born with."""
+    names_ahead: dict[int, str] = field(default_factory=dict)
+    """Names whose numbers are too high to count, by number; see `NUMBER_STEP_MAX`. Which ones count does not depend on the order of arrival."""
     name_applied: tuple[int, str] = (0, "")
     """The NAME that the file here was given; where it is taken, the file has another one."""
     deleted: Version | None = None
-    """All of the DELETED together; None if nobody deleted it."""
+    """All of the DELETED that count, together; None if nobody deleted it."""
+    deletions_ahead: list[Version] = field(default_factory=list)
+    """DELETED of versions that packs do not have whole. They count once packs have: nobody can delete what is written later."""
     deleted_here: Version | None = None
     """The same when the file here was last deleted for it."""
     saved: dict[str, Version] = field(default_factory=dict)
@@ -113,10 +122,36 @@ class DocumentNotes:
         return self.name[1] if self.name[0] else self.birth.name if self.birth is not None else ""
 
     def note_name(self, number: int, name: str) -> None:
-        self.name = max(self.name, (number, name))
+        """Note a NAME; see `NUMBER_STEP_MAX`."""
+        ahead = self.names_ahead
+        if number <= self.name[0] + NUMBER_STEP_MAX or number in ahead or len(ahead) < AHEAD_MAX:
+            ahead[number] = max(ahead.get(number, name), name)
+        while ahead and (nearest := min(ahead)) <= self.name[0] + NUMBER_STEP_MAX:
+            self.name = max(self.name, (nearest, ahead.pop(nearest)))
+
+    def rename(self, name: str) -> list[Name]:
+        """Give the document a name that wins over all that are known, and return the records that say so: one, unless a stranger wrote
+        numbers that count only now."""
+        written: list[Name] = []
+        while not written or self.name != written[-1]:
+            written.append(Name(self.name[0] + 1, name))
+            self.note_name(*written[-1])
+        return written
 
     def note_deleted(self, version: Version) -> None:
-        self.deleted = version if self.deleted is None else self.deleted.merge(version)
+        """Note a DELETED; see `deletions_ahead`."""
+        if version not in self.deletions_ahead and len(self.deletions_ahead) < AHEAD_MAX:
+            self.deletions_ahead.append(version)
+        self.count_deletions()
+
+    def count_deletions(self) -> None:
+        """Let the deletions count whose operations packs have by now."""
+        if not self.deletions_ahead:
+            return
+        carried, ahead = self.carried.version, self.deletions_ahead
+        for version in [each for each in ahead if each <= carried]:
+            ahead.remove(version)
+            self.deleted = version if self.deleted is None else self.deleted.merge(version)
 
     def is_deleted(self, version: Version) -> bool:
         """Whether the document is deleted for somebody with this version: operations that no deletion knew of bring it back."""
@@ -180,8 +215,10 @@ class Documents:
                 "carried": notes.carried.as_json(),
                 "incomplete": notes.is_incomplete,
                 "name": list(notes.name),
+                "names_ahead": sorted(notes.names_ahead.items()),
                 "name_applied": list(notes.name_applied),
                 "deleted": _version_text(notes.deleted),
+                "deletions_ahead": [version.encode().hex() for version in notes.deletions_ahead],
                 "deleted_here": _version_text(notes.deleted_here),
                 "saved": {digest: _version_text(version) for digest, version in notes.saved.items()},
                 "here": notes.name_here,
@@ -216,8 +253,12 @@ class Documents:
                     carried=Extent.from_json(fields["carried"]),
                     is_incomplete=bool(fields["incomplete"]),
                     name=_numbered(fields["name"]),
+                    names_ahead=dict(map(_numbered, fields.get("names_ahead", ()))),
                     name_applied=_numbered(fields["name_applied"]),
                     deleted=_version(fields["deleted"]),
+                    deletions_ahead=[
+                        Version.decode(bytes.fromhex(each)) for each in fields.get("deletions_ahead", ())
+                    ],
                     deleted_here=_version(fields["deleted_here"]),
                     saved={
                         str(digest): version

@@ -36,7 +36,7 @@ from jpterm_like.packs.documents import (
     changes_of,
     printable_name,
 )
-from jpterm_like.packs.records import Birth, Changes, Deleted, Name, Saved, document_id
+from jpterm_like.packs.records import Birth, Changes, Deleted, Saved, document_id
 from jpterm_like.saver import RECORD_BYTES
 from jpterm_like.server.collection_packs import CollectionPacks, Message
 from jpterm_like.server.collection_stores import CollectionStores
@@ -258,9 +258,9 @@ class _Carry:
         notes.name_here, notes.stamp = new, ()
         self._here[new] = document
         if await asyncio.to_thread(os.path.lexists, there):
-            notes.note_name(notes.name[0] + 1, new)
+            for record in notes.rename(new):
+                self._packs.gather(document, record)
             notes.name_applied = notes.name
-            self._packs.gather(document, Name(*notes.name))
 
     def _count_one(self) -> None:
         """Report, now and then, how many documents were looked at. Raises JptermError if the server ends."""
@@ -547,6 +547,7 @@ class _Carry:
             await asyncio.to_thread(self._packs.read_all, document)
             await self._integrate(here.pad, document)
         notes.is_incomplete = buffer.waiting
+        notes.count_deletions()
         if is_new and notes.is_deleted(buffer.version):
             return
         # Also the file of a deleted text: only a file that holds all of the text is deleted.

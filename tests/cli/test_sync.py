@@ -16,7 +16,7 @@ from jpterm_like.packs import records
 from jpterm_like.packs.marker import encode, marker_name
 from jpterm_like.packs.names import MarkerName, lane_name
 from jpterm_like.packs.pack import encode as encode_pack
-from jpterm_like.packs.records import Birth, Changes, Content, Hello, Saved, document_id
+from jpterm_like.packs.records import Birth, Changes, Content, Deleted, Hello, Name, Saved, document_id
 from jpterm_like.retention import forget
 from jpterm_like.server.carrying import Carrying
 from jpterm_like.server.connections import OpenDocument
@@ -488,6 +488,19 @@ def test_a_name_that_somebody_gives_is_everybodys(ann: Person, bob: Person, plac
     (state / "texts.json").unlink()  # the store knows which document it is
     all_sync(place, ann, bob)
     assert ann.files() == bob.files() == {"notes.md": "hello\nbob\n"}
+
+
+def test_a_strangers_number_does_not_keep_a_name_for_ever(ann: Person, bob: Person, place: Path) -> None:
+    ann.write("notes.md", "hello\n")
+    all_sync(place, ann, bob)
+    genesis = TextBuffer.genesis("hello\n")
+    birth, endless = Birth(genesis.lineage, "notes.md"), Version(dict.fromkeys(genesis.version, 2**53 - 1))
+    put_pack(place, ann, birth, Name(2**53 - 1, "evil.md"), Deleted(endless))
+    all_sync(place, ann, bob)
+    assert ann.files() == bob.files() == {"notes.md": "hello\n"}
+    rename(ann, "notes.md", "plan.md")
+    all_sync(place, ann, bob)
+    assert ann.files() == bob.files() == {"plan.md": "hello\n"}
 
 
 def test_of_two_names_given_at_once_one_wins_everywhere(ann: Person, bob: Person, place: Path) -> None:

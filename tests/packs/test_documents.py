@@ -6,7 +6,15 @@ import itertools
 import random
 
 from crdt import TextBuffer, Version
-from jpterm_like.packs.documents import Documents, Extent, alternative_names, carried_version, changes_of
+from jpterm_like.packs.documents import (
+    AHEAD_MAX,
+    DocumentNotes,
+    Documents,
+    Extent,
+    alternative_names,
+    carried_version,
+    changes_of,
+)
 from jpterm_like.packs.records import Birth, Hello
 
 
@@ -89,6 +97,53 @@ def test_notes_survive_writing_and_what_is_damaged_counts_as_lost() -> None:
     for cut in (*range(0, len(data), 37), len(data) - 1):
         assert not Documents.decode(data[:cut]).notes
     assert not Documents.decode(data.replace(b'"format":1', b'"format":2')).notes
+
+
+def test_the_highest_number_cannot_win_for_ever() -> None:
+    """A stranger's number counts once others come near it, whatever the order of arrival, and the next rename still wins."""
+    for seed in range(300):
+        chance = random.Random(seed)
+        notes = DocumentNotes()
+        near = [(chance.randint(0, 300), f"{chance.randint(1, 9)}.md") for _ in range(chance.randint(0, 12))]
+        given = [*near, (2**53 - 1, "evil.md"), (2**40, "evil.md")]
+        for number, name in given:
+            notes.note_name(number, name)
+        assert notes.name[1] != "evil.md", seed
+        given += notes.rename("mine.md")
+        assert notes.wanted_name == "mine.md", seed
+        chance.shuffle(given)
+        others = DocumentNotes()
+        for number, name in given * 2:
+            others.note_name(number, name)
+        assert others.name == notes.name and others.names_ahead == notes.names_ahead, seed
+        documents = Documents()
+        documents.notes[b"d" * 16] = others
+        assert Documents.decode(documents.encode()).notes[b"d" * 16].names_ahead == notes.names_ahead, seed
+
+
+def test_many_numbers_that_do_not_count_yet_hinder_no_rename() -> None:
+    notes = DocumentNotes()
+    for number in range(1000, 1000 + 2 * AHEAD_MAX):
+        notes.note_name(number, "evil.md")
+    assert len(notes.names_ahead) == AHEAD_MAX
+    assert len(notes.rename("mine.md")) == 1 and notes.wanted_name == "mine.md"
+
+
+def test_nobody_deletes_what_is_written_later() -> None:
+    """A deletion counts once packs have all the operations that it speaks of; in either order."""
+    text = TextBuffer.genesis("hello\n", site=1)
+    for is_first in (True, False):
+        notes = DocumentNotes()
+        notes.note_deleted(Version({1: 2**53 - 1}))
+        if is_first:
+            notes.note_deleted(text.version)
+        notes.carried.add_message(text.changes_since(Version()))
+        if not is_first:
+            notes.note_deleted(text.version)
+        notes.count_deletions()
+        assert notes.deleted == text.version and notes.is_deleted(text.version)
+    text.replace(0, 0, "more ", 0.0)
+    assert not notes.is_deleted(text.version)
 
 
 def test_another_name_says_whose_text_it_is() -> None:
