@@ -80,6 +80,8 @@ class Collection:
     """What the lane was begun on. A copied state folder has another one, and begins another lane."""
     places: dict[str, PlaceNote] = field(default_factory=dict)
     """By address."""
+    former: Path | None = None
+    """The folder that the texts were in before, until their histories have followed them."""
 
     def with_place(self, address: str, note: PlaceNote) -> Collection:
         return replace(self, places={**self.places, address: note})
@@ -122,31 +124,49 @@ def save(place: Path, collection: Collection) -> None:
     _write(place / NOTE, data)
 
 
-def find(state: Path, folder: Path) -> list[tuple[Path, Collection]]:
+def find(state: Path, folder: Path, unreadable: list[str]) -> list[tuple[Path, Collection]]:
     """Return the collections whose texts are in a folder, or in one inside or around it, each with its folder in the state folder.
 
+    Args:
+        unreadable: gets a sentence about each collection of another folder whose note cannot be read; it is left out.
+
     Raises:
-        JptermError: what is noted of one cannot be read.
+        JptermError: the note on the collection of this very folder cannot be read.
     """
+    own = collection_folder(Path(), b"", folder).name
     found: list[tuple[Path, Collection]] = []
-    with contextlib.suppress(FileNotFoundError):
-        for place in sorted((state / COLLECTIONS).iterdir()):
-            known = load(place) if (place / NOTE).is_file() else None
-            if known is not None and (
-                known.folder.is_relative_to(folder) or folder.is_relative_to(known.folder)
-            ):
-                found.append((place, known))
+    for place in _all_in(state):
+        try:
+            known = load(place)
+        except JptermError as problem:
+            if place.name.endswith(own):
+                raise
+            unreadable.append(str(problem))
+            continue
+        if known is not None and (known.folder.is_relative_to(folder) or folder.is_relative_to(known.folder)):
+            found.append((place, known))
     return found
 
 
-def all_of(state: Path) -> list[Collection]:
-    """Return all collections of this machine. Raises JptermError."""
-    return [known for _, known in find(state, Path("/"))]
+def all_of(state: Path, unreadable: list[str]) -> list[Collection]:
+    """Return all collections of this machine that can be read; see `find`."""
+    return [known for _, known in find(state, Path("/"), unreadable)]
 
 
 def synced_folders(state: Path) -> list[Path]:
-    """Return the folders whose texts are synced. Raises JptermError."""
-    return [known.folder for known in all_of(state)]
+    """Return the folders whose texts are synced.
+
+    Raises:
+        JptermError: the note on one of them cannot be read.
+    """
+    return [known.folder for place in _all_in(state) if (known := load(place)) is not None]
+
+
+def _all_in(state: Path) -> list[Path]:
+    """The folders of all collections."""
+    with contextlib.suppress(FileNotFoundError):
+        return sorted(place for place in (state / COLLECTIONS).iterdir() if (place / NOTE).is_file())
+    return []
 
 
 def begin(state: Path, folder: Path, author: str, collection: bytes | None) -> Path:
@@ -167,6 +187,17 @@ def begin(state: Path, folder: Path, author: str, collection: bytes | None) -> P
         mirror.begin(marker_name(collection), encode_marker(f"jpterm-like {__version__}"))
     save(place, Collection(collection, folder, new_lane(), author, machine_of(place)))
     return place
+
+
+def move(place: Path, known: Collection, folder: Path) -> Path:
+    """Note that the texts of a collection are in another folder now; return the new folder in the state folder. Raises JptermError."""
+    there = place.with_name(collection_folder(Path(), known.collection, folder).name)
+    try:
+        os.rename(place, there)
+    except OSError as problem:
+        raise JptermError(f"{escape_for_terminal(place)} cannot be renamed: {explain(problem)}.") from problem
+    save(there, replace(known, folder=folder, former=known.folder))
+    return there
 
 
 def forget(place: Path) -> None:
@@ -243,6 +274,7 @@ def _encode(collection: Collection) -> dict[str, Any]:
         "format": FORMAT,
         "collection": collection.collection.hex(),
         "folder": str(collection.folder),
+        "former": None if collection.former is None else str(collection.former),
         "lane": collection.lane,
         "author": collection.author,
         "machine": collection.machine,
@@ -257,10 +289,23 @@ def _decode(facts: Any) -> Collection:
     lane_bytes(lane)
     if len(collection) != COLLECTION_BYTES:
         raise ValueError("not a collection")
-    known = PlaceNote.__dataclass_fields__
-    places = {
-        str(address): PlaceNote(**{key: value for key, value in note.items() if key in known})
-        for address, note in facts["places"].items()
+    places = {str(address): _decode_note(note) for address, note in facts["places"].items()}
+    former = facts.get("former")
+    return Collection(
+        collection,
+        Path(facts["folder"]),
+        lane,
+        str(facts["author"]),
+        str(facts["machine"]),
+        places,
+        None if former is None else Path(former),
+    )
+
+
+def _decode_note(facts: Any) -> PlaceNote:
+    """Read what is noted of a place. Raises ValueError, TypeError or AttributeError."""
+    usual, coming = vars(PlaceNote()), facts.get("coming", {})
+    found: dict[str, Any] = {
+        key: type(usual[key])(value) for key, value in facts.items() if key in usual and key != "coming"
     }
-    folder = Path(facts["folder"])
-    return Collection(collection, folder, lane, str(facts["author"]), str(facts["machine"]), places)
+    return PlaceNote(**found, coming={str(author): int(count) for author, count in coming.items()})

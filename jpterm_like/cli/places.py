@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 
 from jpterm_like.collection import Collection, PlaceNote, all_of
@@ -11,21 +12,20 @@ from jpterm_like.errors import escape_for_terminal
 
 
 def list_places(*, as_json: bool) -> int:
-    """Print a line for each place; return the exit code: 1 if something waits to be sent.
-
-    Raises:
-        JptermError: the notes cannot be read.
-    """
+    """Print a line for each place; return the exit code: 1 if something waits to be sent, or some notes cannot be read."""
+    unreadable: list[str] = []
     found = [
         (known, address, note)
-        for known in all_of(Paths.of_user().state_folder)
+        for known in all_of(Paths.of_user().state_folder, unreadable)
         for address, note in sorted(known.places.items())
     ]
     for known, address, note in found:
         print(_as_json(known, address, note) if as_json else escape_for_terminal(_line(known, address, note)))
-    if not found and not as_json:
+    for sentence in unreadable:
+        print(f"jpterm-like: {escape_for_terminal(sentence)}", file=sys.stderr)
+    if not found and not unreadable and not as_json:
         print("Nothing is synced: see jpterm-like sync --help.")
-    return 1 if any(note.unsent_changes for _, _, note in found) else 0
+    return 1 if unreadable or any(note.unsent_changes for _, _, note in found) else 0
 
 
 def _line(known: Collection, address: str, note: PlaceNote) -> str:

@@ -131,9 +131,9 @@ class _Sync:
         """The collection that the texts of the folder belong to, and its folder in the state folder; None if they belong to none yet.
 
         Raises:
-            JptermError: a folder inside or around it is synced.
+            JptermError: a folder inside or around it is synced, or what is noted of it cannot be read.
         """
-        for its_folder, known in collections.find(self._state, self._folder):
+        for its_folder, known in collections.find(self._state, self._folder, []):
             if known.folder == self._folder:
                 return its_folder, known
             raise JptermError(
@@ -192,10 +192,13 @@ class _Sync:
 
     def run(self) -> Totals:
         """Sync once, as a person asked for."""
-        found = self._find()
-        its_folder = self._begin() if found is None or self._never_left(*found) else found[0]
+        totals, found = Totals(), self._find()
+        if found is None:
+            its_folder = self._follow_folder(totals) or self._begin()
+        else:
+            its_folder = self._begin() if self._never_left(*found) else found[0]
         with collections.hold(its_folder):
-            return self._run(its_folder, begin=True)
+            return self._run(its_folder, begin=True, totals=totals)
 
     def watch(self, say: Callable[[Totals], None]) -> None:
         """Keep texts and place in step until ctrl+c; `say` is told what happened whenever something did."""
@@ -236,6 +239,28 @@ class _Sync:
                 print(f"jpterm-like: {escape_for_terminal(problem)}", file=sys.stderr, flush=True)
         pace.note(time.monotonic() - began_s, totals)
         return problem
+
+    def _follow_folder(self, totals: Totals) -> Path | None:
+        """Go on with the texts of a folder that was moved here, so that each of them stays the document that it is; None if there is none.
+
+        It is the one that was synced with this place and is not there any more, if most of its files are here.
+        """
+        for found, known in collections.find(self._state, Path("/"), []):
+            if self._place.address not in known.places or os.path.lexists(known.folder):
+                continue
+            names = [
+                notes.name_here
+                for notes in Documents.decode(collections.read_texts(found)).notes.values()
+                if notes.name_here and notes.had_file
+            ]
+            if names and 2 * sum(os.path.lexists(self._folder / name) for name in names) > len(names):
+                with collections.hold(found):
+                    there = collections.move(found, known, self._folder)
+                totals.notices.append(
+                    f"The texts of {escape_for_terminal(known.folder)} are in {escape_for_terminal(self._folder)} now."
+                )
+                return there
+        return None
 
     def _never_left(self, found: Path, known: Collection) -> bool:
         """Whether a collection was begun here, and never came to a place, because the run was ended before; and the place
@@ -307,6 +332,9 @@ class _Sync:
         totals.written += done.written
         totals.notices += [each for each in done.notices if each not in totals.notices]
         totals.problems = list(done.problems)
+        if known.former is not None:
+            known = replace(known, former=None)
+            collections.save(found, known)
         if done.written:
             for address_, note in known.places.items():
                 if note.unsent_changes >= 0:

@@ -168,6 +168,8 @@ class _Carry:
         self._here = {
             notes.name_here: document for document, notes in self._known.notes.items() if notes.name_here
         }
+        if self._collection.former is not None and self._files.root is None:
+            await asyncio.to_thread(self._follow_folder, self._collection.former)
         unchanged = await asyncio.to_thread(self._look_from_outside)
         await self._follow_renames([name for name in self._here if name not in unchanged])
         # Files first: so a document that comes and has been here all the time is recognised.
@@ -207,6 +209,17 @@ class _Carry:
             ):
                 unchanged.add(name)
         return unchanged
+
+    def _follow_folder(self, former: Path) -> None:
+        """Move the histories of all texts along with their folder: this server knows them by whole paths. Blocks."""
+        for name in sorted(self._here):
+            old, path = former / name, self._shared.root.path / name
+            if {str(old), str(path)} & self._documents.by_name.keys() or os.path.lexists(old):
+                continue
+            try:
+                self._stores.move(self._names.name_of(old), self._names.name_of(path))
+            except JptermError as problem:
+                self._tell(str(problem))
 
     async def _follow_renames(self, names: Iterable[str]) -> None:
         """Note which of these names lead to other documents now, and where their documents are."""
@@ -258,9 +271,7 @@ class _Carry:
         notes.name_here, notes.stamp = new, ()
         self._here[new] = document
         if await asyncio.to_thread(os.path.lexists, there):
-            for record in notes.rename(new):
-                self._packs.gather(document, record)
-            notes.name_applied = notes.name
+            self._note_name(document, new)
 
     def _count_one(self) -> None:
         """Report, now and then, how many documents were looked at. Raises JptermError if the server ends."""
@@ -402,8 +413,7 @@ class _Carry:
         """Take in what came of an open document, and gather what packs lack of it; return whether that could be done."""
         lineage, known = opened.document.pad.buffer.lineage, self._known
         if document is None:
-            document = await asyncio.to_thread(self._stores.noted_id, opened.document.name)
-            document = document or document_id(self._collection.collection, Birth(lineage, name))
+            document = await asyncio.to_thread(self._find_document, opened.document.name, lineage, name)
             if (other := known.of(document).name_here) not in ("", name):
                 self._tell(f"{name} has the history of {other}, as a copy of it has, and is not synced.")
                 return False
@@ -413,8 +423,11 @@ class _Carry:
                 f"The history of {name} began anew here, so it is not synced any more. Under another name it is synced as a new file."
             )
             return False
+        is_known = bool(notes.name_here)
         notes.name_here, self._here[name] = name, document
         notes.identity_here = opened.document.identity
+        if not is_known:
+            await asyncio.to_thread(self._note_rename_of, opened.document.name, name, document)
         if notes.birth is not None and notes.birth.name != name:
             await asyncio.to_thread(self._stores.note_id, opened.document.saver.store, document)
         await self._take_in(opened, document, is_new=is_new)
@@ -431,7 +444,55 @@ class _Carry:
         await self._gather_notes(opened.document, document, notes)
         if self._packs.is_much_gathered:
             await self._packs.write()
+        return not self._waits_for_a_save(opened, name)
+
+    def _waits_for_a_save(self, opened: OpenDocument, name: str) -> bool:
+        """Tell of a file that is not written, because an editor left words that a person did not save; return whether it is so.
+
+        While somebody has the text open, the editor says so itself.
+        """
+        here = opened.document
+        if here.is_saved or opened.members or not here.is_there:
+            return False
+        self._tell(
+            here.unreadable
+            or f"{name} has words that an editor left unsaved: the others get them, and this file is not written until you open it and save (ctrl+s)."
+        )
         return True
+
+    def _find_document(self, pad_name: str, lineage: bytes, name: str) -> bytes:
+        """The document that a store has, which no note speaks of: a new one, or one that was renamed since the notes were lost. Blocks."""
+        if (noted := self._stores.noted_id(pad_name)) is not None:
+            return noted
+        for former in self._former_names(pad_name):
+            document = document_id(self._collection.collection, Birth(lineage, former))
+            notes = self._known.notes.get(document)
+            if notes is not None and notes.birth is not None and not notes.name_here:
+                return document
+        return document_id(self._collection.collection, Birth(lineage, name))
+
+    def _note_rename_of(self, pad_name: str, name: str, document: bytes) -> None:
+        """Note a rename that came after the notes on a document were lost: all others know it by a name that it had here before. Blocks."""
+        notes = self._known.of(document)
+        if notes.wanted_name not in ("", name) and notes.wanted_name in self._former_names(pad_name):
+            self._note_name(document, name)
+
+    def _former_names(self, pad_name: str) -> list[str]:
+        """The names in this folder that a document had before, the newest first. Blocks."""
+        root = self._files.root
+        paths = [
+            Path(former) if root is None else root.path / former
+            for former in self._stores.former_names(pad_name)
+        ]
+        here = self._shared.root.path
+        return [path.relative_to(here).as_posix() for path in reversed(paths) if path.is_relative_to(here)]
+
+    def _note_name(self, document: bytes, name: str) -> None:
+        """Note that somebody here gave a document this name."""
+        notes = self._known.of(document)
+        for record in notes.rename(name):
+            self._packs.gather(document, record)
+        notes.name_applied = notes.name
 
     async def _gather_notes(self, here: Document, document: bytes, notes: DocumentNotes) -> None:
         """Gather what the file holds, and that it was deleted."""

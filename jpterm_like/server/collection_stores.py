@@ -80,6 +80,36 @@ class CollectionStores:
             return kept.buffer is not None and not kept.newer and kept.buffer.lineage == birth.lineage
         return False
 
+    def move(self, old: str, new: str) -> None:
+        """Move the store of a document to the name that its file has since its folder was moved, unless that has a history of its own.
+
+        Raises:
+            StorageError: the disk refused; both names may have it then, and the next call goes on.
+        """
+        if not self._storage.has(old) or rename.renamed_to(self._storage, old) is not None:
+            return
+        if not self.is_untouched(new) and not self._is_empty(new):
+            return
+        with contextlib.closing(self._storage.open(old)) as source:
+            loaded = source.load()
+            if source.newer or loaded.damage:
+                return
+            self._storage.delete(new)
+            with contextlib.closing(self._storage.open(new)) as store:
+                for (
+                    name,
+                    blob,
+                ) in source.blobs().items():  # before the records: a store without any counts as empty
+                    store.write_blob(name, blob)
+                store.snapshot(loaded.records, lambda read: list(read) == loaded.records)
+        self._storage.delete(old)
+
+    def _is_empty(self, pad_name: str) -> bool:
+        """Whether a store has no history, as after a crash in `move`."""
+        with contextlib.suppress(StorageError), contextlib.closing(self._storage.open(pad_name)) as store:
+            return not store.load().records and not store.newer
+        return False
+
     # ------------------------------------------------------------------ which document a store has, if its name does not tell
 
     def noted_id(self, pad_name: str) -> bytes | None:
@@ -87,6 +117,10 @@ class CollectionStores:
         noted = self._storage.read_blob(pad_name, SYNCED_AS) or b""
         collection, document = noted[:16], noted[16:]
         return document if collection == self._collection and len(document) == 16 else None
+
+    def former_names(self, pad_name: str) -> list[str]:
+        """The names that a document had before, oldest first."""
+        return rename.former_names(self._storage, pad_name)
 
     def note_id(self, store: Store, document: bytes) -> None:
         """Note in a store which document it has, because its name does not tell."""

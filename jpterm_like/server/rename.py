@@ -29,6 +29,10 @@ MOVED: Final = "moved"
 name, find it by this. The rest of such a store does not count."""
 MOVING: Final = "moving"
 """The blob of both stores during a rename; empty once it has ended."""
+FORMER: Final = "former"
+"""The blob with the names that the document had before, oldest first, with zero bytes between. Notes of others on a document, as
+`sync` has them, may know it by one of these."""
+FORMER_NAMES_MAX: Final = 32
 
 OF_DOCUMENT: Final = (IDENTITY, DISCARDS, ACCESS, ABSENT, CHARSET, "base", PENDING_WRITE, UNUSABLE)
 """The blobs that a rename does not copy: the document writes those that it needs into its new store. Blobs of newer releases are
@@ -79,8 +83,10 @@ def begin(move: Move, old: Store, new: Store) -> None:
     for store in (old, new):
         store.write_blob(MOVING, move.encode())
     for name, blob in old.blobs().items():
-        if name not in (*OF_DOCUMENT, MOVED, MOVING):
+        if name not in (*OF_DOCUMENT, MOVED, MOVING, FORMER):
             new.write_blob(name, blob)
+    former = [*_split_names(old.read_blob(FORMER)), move.old][-FORMER_NAMES_MAX:]
+    new.write_blob(FORMER, "\0".join(former).encode("utf-8", "surrogatepass"))
 
 
 def roll_back(storage: Storage, move: Move, old: Store) -> None:
@@ -158,6 +164,17 @@ def renamed_to(storage: Storage, name: str) -> str | None:
     with contextlib.suppress(UnicodeDecodeError):
         return to.decode("utf-8", "surrogatepass") if to else None
     return None
+
+
+def former_names(storage: Storage, name: str) -> list[str]:
+    """Return the names that a document had before, oldest first."""
+    return _split_names(storage.read_blob(name, FORMER))
+
+
+def _split_names(blob: bytes | None) -> list[str]:
+    with contextlib.suppress(UnicodeDecodeError):
+        return blob.decode("utf-8", "surrogatepass").split("\0") if blob else []
+    return []
 
 
 def interrupted(storage: Storage, name: str) -> Move | None:

@@ -297,6 +297,67 @@ def test_what_was_lost_of_the_state_comes_back(ann: Person, bob: Person, place: 
         assert facts["packs_sent"] == facts["packs_fetched"] == facts["got_changes"] == 0
 
 
+@pytest.mark.parametrize(
+    "damage", ["", "{", "[]", '{"format": 1, "places": {"x": {"contact_s": "long ago"}}}']
+)
+def test_a_damaged_note_stops_no_other_folder(
+    ann: Person, bob: Person, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    other, its_place = tmp_path / "other texts", tmp_path / "other place"
+    other.mkdir()
+    its_place.mkdir()
+    (other / "plan.md").write_text("plan\n")
+    assert ann.sync(its_place, other)["same"]
+    [note] = [
+        path
+        for path in (ann.home / "state" / "jpterm-like" / collections.COLLECTIONS).glob("*/collection.json")
+        if str(other) in path.read_text()
+    ]
+    note.write_text(damage)
+    assert ann.sync(place)["same"]
+    assert "is damaged" in ann.sync(its_place, other)["refused"]
+    assert main(["places"]) == 1
+    said = capsys.readouterr()
+    assert str(place) in said.out and "is damaged" in said.err
+
+
+def test_a_folder_that_was_moved_keeps_its_documents(ann: Person, bob: Person, place: Path) -> None:
+    """Also with a file that was changed before the next sync, and one that has words that were not saved."""
+    ann.write("notes.md", "hello\n")
+    ann.write("plan.md", "plan\n")
+    all_sync(place, ann, bob)
+
+    async def leave(server: Server) -> None:
+        document = await opened(server, ann, "plan.md")
+        document.document.pad.replace(0, 0, "unsaved ", 0.0)
+        await server.documents.close_if_unused(document)
+
+    ann.do(leave)
+    former, ann.texts = ann.texts, ann.texts.with_name("moved")
+    former.rename(ann.texts)
+    ann.write("notes.md", "hello\nann\n")
+    bob.write("notes.md", "bob\nhello\n")
+    bob.sync(place)
+    facts = ann.sync(place)
+    assert facts["notices"] == [f"The texts of {former} are in {ann.texts} now."]
+    assert "plan.md has words that an editor left unsaved" in facts["problems"][0]
+    bob.sync(place)
+    assert ann.files() == {"notes.md": "bob\nhello\nann\n", "plan.md": "plan\n"}
+    assert bob.files() == {"notes.md": "bob\nhello\nann\n", "plan.md": "unsaved plan\n"}
+    assert not ann.sync(place)["notices"] and not former.exists()
+
+
+def test_an_empty_folder_is_none_that_was_moved(ann: Person, place: Path) -> None:
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    shutil.rmtree(ann.texts)
+    ann.texts = ann.texts.with_name("new")
+    ann.texts.mkdir()
+    assert ann.sync(place)["same"] and ann.files() == {"notes.md": "hello\n"}
+
+
 def test_a_copied_state_folder_begins_a_lane_of_its_own(
     ann: Person, bob: Person, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -408,6 +469,36 @@ def test_a_name_with_no_room_for_another_one_is_shortened(ann: Person, bob: Pers
     assert sorted(ann.files().values()) == sorted(bob.files().values()) == ["by ann\n", "by bob\n"]
 
 
+def test_a_file_that_waits_for_a_save_is_told(ann: Person, bob: Person, place: Path) -> None:
+    """An editor was closed with words that were not saved: the others get them, this file does not, and each sync says so until
+    somebody saves."""
+    ann.write("notes.md", "hello\n")
+    all_sync(place, ann, bob)
+
+    async def leave(server: Server) -> None:
+        document = await opened(server, ann, "notes.md")
+        document.document.pad.replace(0, 0, "unsaved ", 0.0)
+        await server.documents.close_if_unused(document)
+
+    async def save(server: Server) -> None:
+        document = await opened(server, ann, "notes.md")
+        await document.document.save()
+
+    ann.do(leave)
+    for _ in range(2):
+        facts = ann.sync(place)
+        assert not facts["same"] and "all is the same" not in facts["sentence"]
+        assert "notes.md has words that an editor left unsaved" in facts["problems"][0]
+    bob.sync(place)
+    assert bob.files() == {"notes.md": "unsaved hello\n"}
+    bob.write("notes.md", "unsaved hello\nbob\n")
+    bob.sync(place)
+    assert not ann.sync(place)["same"] and ann.files() == {"notes.md": "hello\n"}
+    ann.do(save)
+    all_sync(place, ann, bob)
+    assert ann.files() == bob.files() == {"notes.md": "unsaved hello\nbob\n"}
+
+
 # Documents that move: renamed, deleted, known from elsewhere
 
 
@@ -501,6 +592,25 @@ def test_a_strangers_number_does_not_keep_a_name_for_ever(ann: Person, bob: Pers
     rename(ann, "notes.md", "plan.md")
     all_sync(place, ann, bob)
     assert ann.files() == bob.files() == {"plan.md": "hello\n"}
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_rename_before_the_notes_were_lost_makes_no_second_document(
+    ann: Person, bob: Person, place: Path, times: int
+) -> None:
+    """The store knows the names that it had. Neither is the rename lost, the first or the second one."""
+    ann.write("notes.md", "hello\n")
+    all_sync(place, ann, bob)
+    if times == 2:
+        rename(ann, "notes.md", "between.md")
+        all_sync(place, ann, bob)
+    rename(ann, "between.md" if times == 2 else "notes.md", "docs/plan.md")
+    [state] = (ann.home / "state" / "jpterm-like" / collections.COLLECTIONS).iterdir()
+    (state / "texts.json").unlink()
+    bob.write("between.md" if times == 2 else "notes.md", "hello\nbob\n")
+    bob.sync(place)
+    all_sync(place, ann, bob)
+    assert ann.files() == bob.files() == {"docs/plan.md": "hello\nbob\n"}
 
 
 def test_of_two_names_given_at_once_one_wins_everywhere(ann: Person, bob: Person, place: Path) -> None:
