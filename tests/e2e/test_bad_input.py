@@ -292,7 +292,7 @@ async def test_f30_a_file_that_may_not_be_written_is_said_and_the_text_kept(
             await one.shows("connected")
             await one.type("kept ")
             await one.press("ctrl+s")
-            await one.shows("permission is denied")
+            await one.shows("kept ", "permission is denied")
             one.kill()
             again: Terminal = terminal(str(file), columns=250, **AS_USER)
             await again.shows("kept", "connected", "unsaved")
