@@ -41,7 +41,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--killed-syncs", type=int, default=4, help="how many rounds of killed syncs of two machines"
     )
-    parser.addoption("--streams", type=int, default=3, help="how many streams of random keys on each screen")
+    parser.addoption("--streams", type=int, default=1, help="how many streams of random keys on each screen")
+    parser.addoption(
+        "--rename-kills",
+        type=int,
+        default=12,
+        help="at how many of a hundred system calls a rename is killed",
+    )
+    parser.addoption(
+        "--documents", type=int, default=1_000, help="how many texts a place has, one of which is read"
+    )
     parser.addoption(
         "--typing", type=float, default=5.0, help="for how many seconds two people type at 20 ms a key"
     )

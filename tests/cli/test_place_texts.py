@@ -23,7 +23,6 @@ from tests.cli.test_sync import ann, bob, place
 
 __all__ = ["ann", "bob", "place"]
 
-DOCUMENTS = 10_000
 WORDS = [f"word{number}" for number in range(3000)]
 
 
@@ -106,10 +105,13 @@ class Writer:
         return document, buffer, [(document, birth), (document, Changes(buffer.changes_since(Version())))]
 
 
-def test_one_text_out_of_ten_thousand_takes_few_requests(tmp_path: Path) -> None:
+@pytest.mark.amount
+def test_one_text_out_of_ten_thousand_takes_few_requests(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     writer, chance = Writer(tmp_path), random.Random(5)
     contents: list[tuple[bytes, records.Content]] = []
-    for number in range(DOCUMENTS):
+    for number in range(request.config.getoption("--documents")):
         text = " ".join(chance.choices(WORDS, k=300))
         document, buffer, born = writer.born(
             f"{chance.choice(WORDS)}/{chance.choice(WORDS)}-{number}.md", text

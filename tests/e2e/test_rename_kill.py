@@ -75,11 +75,14 @@ async def killed_at(calls: str, number: int, root: Path) -> bool:
     return dead
 
 
+@pytest.mark.amount
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 @pytest.mark.parametrize("calls", CALLS)
-async def test_a_rename_survives_kill_9_at_its_system_calls(tmp_path: Path, calls: str) -> None:
-    """At every third of them in each run."""
-    for number in range(1, 100, 3):
+async def test_a_rename_survives_kill_9_at_its_system_calls(
+    tmp_path: Path, calls: str, request: pytest.FixtureRequest
+) -> None:
+    """At `--rename-kills` of the first hundred, evenly; there are fewer of most kinds."""
+    for number in range(1, 100, 100 // request.config.getoption("--rename-kills")):
         try:
             if not await killed_at(calls, number, tmp_path / str(number)):
                 break

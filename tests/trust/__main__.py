@@ -36,6 +36,8 @@ LONG: Final = {
     "--killed-syncs": 500,
     "--place-kills": 2_000,
     "--place-cuts": 5_000,
+    "--rename-kills": 100,
+    "--documents": 10_000,
 }
 """How much of each; what the suite takes of it is in `tests/conftest.py`."""
 
@@ -57,6 +59,8 @@ CI: Final = {
     "--killed-syncs": 25,
     "--place-kills": 100,
     "--place-cuts": 200,
+    "--rename-kills": 33,
+    "--documents": 10_000,
 }
 
 TESTS: Final = (
@@ -65,7 +69,9 @@ TESTS: Final = (
     "tests/packs",
     "tests/places",
     "tests/trust",
+    "tests/cli/test_place_texts.py",
     "tests/e2e/test_kill.py",
+    "tests/e2e/test_rename_kill.py",
     "tests/e2e/test_sync_folder.py",
     "tests/server/test_outside_writers.py",
     "tests/tui/test_terminal_screen.py",
