@@ -4,6 +4,7 @@
         collection.json    what `Collection` says
         mirror/            the packs that this machine holds; see `places.mirror`
         texts.json         what packs say about documents, and what of them is here: a cache
+        part.json          of a part of a collection, which packs were looked at for each of its documents
         lock               held by the one process that exchanges packs
 
 A folder with texts and a collection have one lane, so two folders that carry one collection are two writers.
@@ -39,6 +40,7 @@ COLLECTIONS: Final = "collections"
 NOTE: Final = "collection.json"
 MIRROR: Final = "mirror"
 TEXTS: Final = "texts.json"
+PART: Final = "part.json"
 LOCK: Final = "lock"
 
 
@@ -82,6 +84,8 @@ class Collection:
     """By address."""
     former: Path | None = None
     """The folder that the texts were in before, until their histories have followed them."""
+    is_part: bool = False
+    """Whether only those documents are here that were opened by name from the place; see `places.part`."""
 
     def with_place(self, address: str, note: PlaceNote) -> Collection:
         return replace(self, places={**self.places, address: note})
@@ -169,7 +173,7 @@ def _all_in(state: Path) -> list[Path]:
     return []
 
 
-def begin(state: Path, folder: Path, author: str, collection: bytes | None) -> Path:
+def begin(state: Path, folder: Path, author: str, collection: bytes | None, *, is_part: bool = False) -> Path:
     """Begin to carry the texts of a folder, in a collection of others, or in a new one; return its folder in the state folder.
 
     Raises:
@@ -185,7 +189,7 @@ def begin(state: Path, folder: Path, author: str, collection: bytes | None) -> P
     if is_new:
         mirror = open_mirror(place)
         mirror.begin(marker_name(collection), encode_marker(f"jpterm-like {__version__}"))
-    save(place, Collection(collection, folder, new_lane(), author, machine_of(place)))
+    save(place, Collection(collection, folder, new_lane(), author, machine_of(place), is_part=is_part))
     return place
 
 
@@ -262,6 +266,23 @@ def write_texts(place: Path, data: bytes) -> None:
     _write(place / TEXTS, data)
 
 
+def read_part(place: Path) -> dict[bytes, set[str]]:
+    """Read which documents a part has, and which packs were looked at for each; empty if it was lost: then all are looked at again."""
+    try:
+        facts = json.loads(private.read(place / PART) or b"")
+        if facts["format"] == FORMAT:
+            return {bytes.fromhex(each): set(map(str, packs)) for each, packs in facts["looked"].items()}
+    except (OSError, private.NotPrivate, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        pass
+    return {}
+
+
+def write_part(place: Path, looked: dict[bytes, set[str]]) -> None:
+    """Write what `read_part` reads. Raises JptermError."""
+    found = {document.hex(): sorted(packs) for document, packs in sorted(looked.items())}
+    _write(place / PART, json.dumps({"format": FORMAT, "looked": found}).encode("ascii"))
+
+
 def _write(path: Path, data: bytes) -> None:
     try:
         private.change(path, lambda old: data)
@@ -279,6 +300,7 @@ def _encode(collection: Collection) -> dict[str, Any]:
         "author": collection.author,
         "machine": collection.machine,
         "places": {address: vars(note) for address, note in collection.places.items()},
+        "part": collection.is_part,
     }
 
 
@@ -299,6 +321,7 @@ def _decode(facts: Any) -> Collection:
         str(facts["machine"]),
         places,
         None if former is None else Path(former),
+        is_part=bool(facts.get("part", False)),
     )
 
 

@@ -348,6 +348,11 @@ class Settings:
         _number(10, 1_000_000),
         "Megabytes that all histories together may use; beyond that, the oldest are removed first.",
     )
+    keep_in_step: bool = _setting(
+        True,
+        _SWITCH,
+        "While texts are open, or served, of a folder that was synced with a place, go on syncing it. Without it, only `jpterm-like sync` does.",
+    )
     keys: tuple[KeyBinding, ...] = _setting(
         (),
         _Rule("a table of commands and keys", lambda value: isinstance(value, dict)),

@@ -41,6 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--killed-syncs", type=int, default=4, help="how many rounds of killed syncs of two machines"
     )
+    parser.addoption("--parts", type=int, default=1, help="how many histories of a part of a collection")
     parser.addoption("--streams", type=int, default=1, help="how many streams of random keys on each screen")
     parser.addoption(
         "--rename-kills",

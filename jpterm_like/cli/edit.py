@@ -23,7 +23,7 @@ from jpterm_like.access.addresses import (
 )
 from jpterm_like.access.discovery import resolve_address
 from jpterm_like.access.ssh import SshAddress
-from jpterm_like.cli.sync_notes import SyncNotes
+from jpterm_like.cli.sync_notes import SyncNotes, is_place
 from jpterm_like.client.file_catalog import FileCatalog
 from jpterm_like.client.open import open_session
 from jpterm_like.client.session import Session
@@ -37,6 +37,8 @@ from jpterm_like.transports.base import CannotConnect, NotAdmitted
 from jpterm_like.tui.text.line_index import Lines
 
 if TYPE_CHECKING:
+    from jpterm_like.cli.keepers import Keepers
+    from jpterm_like.collection import Collection
     from jpterm_like.tui.ports import Sighting
 
 PROGRESS_AFTER_S: Final = 0.7
@@ -101,6 +103,12 @@ def edit(
     storage = replicas_of(paths)
     is_named = name is not None
     name = display_name(name, settings)
+    texts = [
+        text._replace(address=_open_at_place(text.address, name))
+        if _may_be_at_place(text.address, paths)
+        else text
+        for text in texts
+    ]
     folder = near or os.path.realpath(os.getcwd())
     last_time = LastTime(paths, folder, only_unwritten=_is_waited_for())
     try:
@@ -136,7 +144,7 @@ def edit(
                 near=near,
                 inviter=_Invitations(),
                 everything=_Everything(paths),
-                sync_notes=SyncNotes(paths),
+                sync_notes=SyncNotes(paths, _keeping(settings)),
                 last_time=last_time,
                 is_named=is_named,
                 inspects=inspects,
@@ -182,6 +190,44 @@ def _is_list(written: str) -> bool:
         path = parse_server_address(written).path
         return not path or path.endswith("/")
     return os.path.isdir(written)
+
+
+def _may_be_at_place(written: str, paths: Paths) -> bool:
+    """Whether this means a text at a place: it has the address of a place, or is no file and in a folder that is one, or was one
+    when it was there."""
+    if "://" in written:
+        return re.match(r"(wss?|ws\+unix|ssh)://", written) is None
+    if written == "-" or os.path.lexists(written):
+        return False
+    parents = Path(written).absolute().parents
+    if is_place(next(folder for folder in parents if folder.is_dir())):
+        return True
+    if not (paths.state_folder / "collections").is_dir():
+        return False
+    from jpterm_like.collection import all_of
+
+    return any(str(folder) in known.places for known in all_of(paths.state_folder, []) for folder in parents)
+
+
+def _open_at_place(written: str, name: str) -> str:
+    from jpterm_like.cli.open_at_place import open_at_place
+
+    return str(open_at_place(written, name))
+
+
+def _keeping(settings: Settings) -> Callable[[Collection], None]:
+    """Return what has the folders of open texts kept in step with their places."""
+    keepers: Keepers | None = None
+
+    def keep(known: Collection) -> None:
+        nonlocal keepers
+        if settings.keep_in_step or known.is_part:
+            from jpterm_like.cli.keepers import Keepers
+
+            keepers = keepers or Keepers()
+            keepers.keep(known.folder)
+
+    return keep
 
 
 class _Invitations:

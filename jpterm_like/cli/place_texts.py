@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import PurePosixPath
@@ -12,34 +13,16 @@ from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.packs import records
 from jpterm_like.packs.decisions import Standing, standing
 from jpterm_like.packs.documents import DocumentNotes
-from jpterm_like.packs.names import Listing, PackName
-from jpterm_like.packs.pack import (
-    Index,
-    MalformedPack,
-    NewerPack,
-    PackRecord,
-    inflate,
-    open_pack,
-    read_index,
-    split_records,
-)
-from jpterm_like.packs.records import Birth, Changes, Deleted, Name, Names, document_id
+from jpterm_like.packs.names import Listing
+from jpterm_like.packs.records import Birth, Changes, Deleted, Name, document_id
 from jpterm_like.places.address import is_address
-from jpterm_like.places.base import (
-    Damaged,
-    Gone,
-    Moved,
-    Place,
-    in_sentence,
-    list_all_files,
-    nobody_counts,
-    read_tail,
-)
+from jpterm_like.places.base import Moved, Place, in_sentence, list_all_files, nobody_counts
+from jpterm_like.places.part import PackRanges
 
 
 def may_be_in_place(written: str) -> bool:
     """Whether a path or address can be that of a text at a place: it is an address, or a folder above it is a place."""
-    return is_address(written) or any(map(is_place, _above(written)))
+    return is_address(written) or any(map(is_place, above(written)))
 
 
 def list_texts(written: str, moved: Moved = nobody_counts) -> list[str]:
@@ -61,20 +44,22 @@ def read_text(written: str) -> str:
         JptermError: there is no such text, or it cannot be read.
     """
     problem: JptermError | None = None
-    for above in _above(written):
-        if not is_address(written) and not is_place(above):
+    if "://" not in written:
+        written = os.path.abspath(os.path.expanduser(written))
+    for folder in above(written):
+        if not is_address(written) and not is_place(folder):
             continue
-        place = open_for_person(above)
+        place = open_for_person(folder)
         try:
             listing = _ready(place)
         except JptermError as error:
             problem = problem or error
             continue
-        return _Texts(place, listing).text(written[len(above) :].strip("/"))
+        return _Texts(place, listing).text(written[len(folder) :].strip("/"))
     raise problem or JptermError(f"{escape_for_terminal(written)} is no text at a place.")
 
 
-def _above(written: str) -> Iterator[str]:
+def above(written: str) -> Iterator[str]:
     """Yield the folders above a text, from the innermost on: a text may lie in folders of its own."""
     scheme, separator, rest = written.rpartition("://")
     start = scheme + separator
@@ -94,37 +79,27 @@ def _ready(place: Place) -> Listing:
 
 
 class _Texts:
-    """Reads the texts at a place, and no byte twice."""
+    """Reads the texts at a place."""
 
     def __init__(self, place: Place, listing: Listing) -> None:
         self._place = place
-        self._listing = listing
         [marker] = listing.markers
         self._collection = marker.collection
-        self._tails: dict[PackName, tuple[int, bytes]] = {}
-        """The end of each pack, with its offset in the file."""
-        self._indexes: dict[PackName, Index] = {}
-        self._is_newer = False
+        self._ranges = PackRanges(place, listing)
 
     def text(self, name: str) -> str:
         """Return the text of that name; see `read_text`."""
         self._read_indexes()
-        names = list(self._names())
-        hints = {hint for hint, named in names if named == name}
-        known = {hint for hint, _ in names}
-        # A document without a hint was written by another program, or its names were lost: it is read.
-        candidates = [
-            each
-            for each in self._documents()
-            if each[: records.HINT_BYTES] in hints or each[: records.HINT_BYTES] not in known
-        ]
-        texts = [text for each in candidates if (text := self._text_of(each, name)) is not None]
+        found = self._ranges.documents_named(name)
+        texts = [text for each in found if (text := self._text_of(each, name)) is not None]
         if len(texts) > 1:
             raise JptermError(
                 f"{len(texts)} texts are called {escape_for_terminal(name)} there: sync them into a folder to see both."
             )
         if not texts:
-            newer = " A newer release wrote a part of it: update jpterm-like." if self._is_newer else ""
+            newer = (
+                " A newer release wrote a part of it: update jpterm-like." if self._ranges.is_newer else ""
+            )
             raise JptermError(
                 f"There is no {escape_for_terminal(name)} at {escape_for_terminal(self._place.address)}.{newer}"
             )
@@ -132,84 +107,29 @@ class _Texts:
 
     def read_all(self) -> None:
         """Read all packs whole."""
-        for name in self._packs():
-            try:
-                data = self._place.read(self._listing.listed_as(name))
-                self._indexes[name] = open_pack(data).index
-                self._tails[name] = 0, data
-            except NewerPack:
-                self._is_newer = True
-            except (MalformedPack, Gone, Damaged):
-                continue
+        for name in self._ranges.packs():
+            self._ranges.read_whole(name)
 
     def of_everything(self) -> Iterator[DocumentNotes]:
         """Yield the notes of each document that was not deleted."""
-        for document in self._documents():
+        found = {each for index in self._ranges.indexes.values() for each in index.blocks}
+        for document in sorted(found - records.NO_DOCUMENTS):
             notes, _ = self._notes(document)
             if not notes.is_deleted(notes.carried.version):
                 yield notes
 
-    def _packs(self) -> list[PackName]:
-        return sorted({*self._listing.packs, *self._listing.copies})
-
-    def _documents(self) -> list[bytes]:
-        found = {each for index in self._indexes.values() for each in index.blocks}
-        return sorted(found - records.NO_DOCUMENTS)
-
     def _read_indexes(self) -> None:
-        """Read the end of each pack, with its index. Joined packs come first, and the packs that they contain are left out."""
+        """Read the index of each pack. Joined packs come first, and the packs that they contain are left out."""
         joined: set[str] = set()
-        for name in sorted(self._packs(), key=lambda name: name.first - name.last):
-            if name.digest in joined:
-                continue
-            try:
-                index = self._read_index(name)
-            except (MalformedPack, Gone, Damaged):
-                continue
-            self._indexes[name] = index
-            joined.update(index.parts)
-
-    def _read_index(self, name: PackName) -> Index:
-        tail = read_tail(self._place, self._listing.listed_as(name), name.size_bytes)
-        self._tails[name] = name.size_bytes - len(tail), tail
-        return read_index(tail, name.size_bytes)
-
-    def _names(self) -> Iterator[tuple[bytes, str]]:
-        for name in self._indexes:
-            for content in self._contents(name, records.COLLECTION_NAMES):
-                if isinstance(content, Names):
-                    yield from content.names
-
-    def _contents(self, name: PackName, document: bytes) -> Iterator[records.Content]:
-        """Yield the readable records of a document in a pack. Raises PlaceError."""
-        for record in self._records(name, document):
-            try:
-                if (content := records.decode(record)) is not None:
-                    yield content
-                else:
-                    self._is_newer = True
-            except ForeignOp:
-                continue
-
-    def _records(self, name: PackName, document: bytes) -> list[PackRecord]:
-        block = self._indexes[name].blocks.get(document)
-        if block is None:
-            return []
-        at, tail = self._tails[name]
-        try:
-            if block.start >= at:
-                data = tail[block.start - at : block.end - at]
-            else:
-                data = self._place.read(self._listing.listed_as(name), block.start, block.end)
-            return split_records(inflate(data, block))
-        except (MalformedPack, Gone, Damaged):
-            return []
+        for name in self._ranges.packs():
+            if name.digest not in joined and (index := self._ranges.index(name)) is not None:
+                joined.update(index.parts)
 
     def _notes(self, document: bytes) -> tuple[DocumentNotes, list[bytes]]:
         """Collect the notes of a document from all packs, and the messages with its operations."""
         notes, messages = DocumentNotes(), []
-        for pack in self._indexes:
-            for content in self._contents(pack, document):
+        for pack in self._ranges.indexes:
+            for content in self._ranges.contents(pack, document):
                 match content:
                     case Birth() if document_id(self._collection, content) == document:
                         notes.birth = content

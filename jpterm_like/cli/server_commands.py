@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -60,6 +61,7 @@ def _serve_arguments(parser: ArgumentParser) -> None:
 
 
 def _serve(options: Namespace) -> int:
+    from jpterm_like.cli.keepers import Keepers
     from jpterm_like.config import Paths
     from jpterm_like.server.daemon import ListenOptions, serve_folder
     from jpterm_like.stores import note_served
@@ -74,7 +76,23 @@ def _serve(options: Namespace) -> int:
         prefix=options.prefix,
         metrics=options.metrics,
     )
+    keepers = Keepers()
+    for folder in _folders_to_keep(options.folder):
+        keepers.keep(folder)
     return serve_folder(options.folder, listen, autosave_s=options.save_after)
+
+
+def _folders_to_keep(folder: Path) -> list[Path]:
+    """The folders in a served one, or that folder, which were synced with places, and are to be kept in step while it is served."""
+    from jpterm_like.config import Paths, Settings
+
+    paths = Paths.of_user()
+    if not (paths.state_folder / "collections").is_dir() or not Settings.load(paths).keep_in_step:
+        return []
+    from jpterm_like.collection import all_of
+
+    root = Path(os.path.realpath(folder))
+    return [known.folder for known in all_of(paths.state_folder, []) if known.folder.is_relative_to(root)]
 
 
 def _token_arguments(parser: ArgumentParser) -> None:

@@ -36,6 +36,7 @@ from jpterm_like.places.base import Place, ReadOnly, Unreachable, in_sentence, l
 from jpterm_like.places.exchange import Memory, Report, exchange
 from jpterm_like.places.local import LocalPlace
 from jpterm_like.places.mirror import Mirror
+from jpterm_like.places.part import Part
 
 ROUNDS_MAX: Final = 4
 """Most exchanges in one run: what comes may cause new notes of ours, and these are sent as well."""
@@ -60,7 +61,7 @@ def sync(written: str, folder: Path, *, name: str | None, dry_run: bool, as_json
     progress = Progress(is_shown=False) if as_json else Progress()
     place = open_for_person(written, progress.moved)
     _check_apart(place, folder)
-    run = _Sync(place, folder, name, progress)
+    run = SyncRun(place, folder, name, progress)
 
     def say(totals: Totals) -> None:
         progress.end()
@@ -98,9 +99,10 @@ def _check_apart(place: Place, folder: Path) -> None:
 
 
 class _Announced:
-    """A place whose listing says how many bytes are to be moved."""
+    """A place whose listing says how many bytes are to be moved, if that is known then."""
 
-    def __init__(self, place: Place, mirror: Mirror, progress: Progress) -> None:
+    def __init__(self, place: Place, mirror: Mirror, progress: Progress, *, counts: bool) -> None:
+        self._counts = counts
         self._place = place
         self._mirror = mirror
         self._progress = progress
@@ -111,13 +113,22 @@ class _Announced:
         self._progress.say(f"Asking {self.address} what is there")
         found = self._place.list()
         listing, held = read_listing(found), self._mirror.held
-        names = [*to_fetch(held, listing), *to_send(held, listing)]
+        names = [*to_fetch(held, listing), *to_send(held, listing)] if self._counts else []
         self._progress.expect(sum(name.size_bytes for name in names))
         return found
 
 
-class _Sync:
-    def __init__(self, place: Place, folder: Path, name: str | None, progress: Progress) -> None:
+class SyncRun:
+    """Syncs a folder with a place.
+
+    Args:
+        wanted: of a part of a collection, the name of a text that is to be in it; see `places.part`.
+    """
+
+    def __init__(
+        self, place: Place, folder: Path, name: str | None, progress: Progress, wanted: str = ""
+    ) -> None:
+        self._wanted = wanted
         self._place = place
         self._folder = folder
         self._name = name
@@ -136,6 +147,8 @@ class _Sync:
         for its_folder, known in collections.find(self._state, self._folder, []):
             if known.folder == self._folder:
                 return its_folder, known
+            if known.is_part:
+                continue  # in the state folder, of which nothing is shared
             raise JptermError(
                 f"{escape_for_terminal(known.folder)} is synced already, and lies in or around {escape_for_terminal(self._folder)}: sync that one."
             )
@@ -202,7 +215,7 @@ class _Sync:
 
     def watch(self, say: Callable[[Totals], None]) -> None:
         """Keep texts and place in step until ctrl+c; `say` is told what happened whenever something did."""
-        pace, said, is_ended = _Pace(isinstance(self._place, LocalPlace)), "", False
+        pace, said, is_ended = Pace(isinstance(self._place, LocalPlace)), "", False
 
         def end(_number: int, _frame: object) -> None:
             # asyncio has a handler of its own, which loses a ctrl+c that comes when a request is just done.
@@ -214,20 +227,25 @@ class _Sync:
         try:
             with suppress(KeyboardInterrupt):
                 while not is_ended:
-                    pace.wait()
-                    said = self._watch_once(pace, said, say)
+                    # Nothing tells this process when texts or the place change: the hub that watches the files is another one, and may have ended.
+                    time.sleep(pace.pause_s)
+                    said = self.look_again(pace, said, say, asks=pace.asks_place)
         finally:
             signal.signal(signal.SIGINT, before)
 
-    def _watch_once(self, pace: _Pace, said: str, say: Callable[[Totals], None]) -> str:
-        """Sync once, and say what is new since `said`; return what was wrong."""
+    def look_again(self, pace: Pace, said: str, say: Callable[[Totals], None], *, asks: bool) -> str:
+        """Sync once, as one of many times, and say what is new since `said`; return what was wrong.
+
+        Args:
+            asks: whether the place is asked also if nothing new was written here.
+        """
         totals, began_s = Totals(), time.monotonic()
         try:
             found = self._find()
             if found is None:
                 raise JptermError(f"{escape_for_terminal(self._folder)} is not synced any more.")
             with collections.hold(found[0]):
-                self._run(found[0], begin=False, totals=totals, asks=pace.asks_place)
+                self._run(found[0], begin=False, totals=totals, asks=asks)
             problem = "" if totals.is_same or totals.report is None else describe(self._place, totals)[-1]
             if totals.has_moved or problem not in ("", said):
                 say(totals)
@@ -246,7 +264,7 @@ class _Sync:
         It is the one that was synced with this place and is not there any more, if most of its files are here.
         """
         for found, known in collections.find(self._state, Path("/"), []):
-            if self._place.address not in known.places or os.path.lexists(known.folder):
+            if known.is_part or self._place.address not in known.places or os.path.lexists(known.folder):
                 continue
             names = [
                 notes.name_here
@@ -292,8 +310,12 @@ class _Sync:
                 if not asks and not totals.written:
                     return totals
                 mirror = collections.open_mirror(found)
-            place = _Announced(self._place, mirror, self.progress)
-            totals.report = report = exchange(mirror, place, known.lane, memory, begin=begin)
+            part = self._part(found) if known.is_part else None
+            place = _Announced(self._place, mirror, self.progress, counts=part is None)
+            totals.report = report = exchange(mirror, place, known.lane, memory, begin=begin, part=part)
+            if part is not None:
+                collections.write_part(found, part.looked)
+                self._wanted = part.wanted
             totals.packs_sent += len(report.sent)
             totals.packs_fetched += len(report.fetched)
             totals.set_aside += report.set_aside
@@ -304,6 +326,14 @@ class _Sync:
                 return totals
         self._carry(found, known, totals)  # others go on sending: what they do now comes with the next run
         return totals
+
+    def _part(self, found: Path) -> Part:
+        """The documents of a part: those that were opened, and those that begin here."""
+        looked = collections.read_part(found)
+        for document, notes in Documents.decode(collections.read_texts(found)).notes.items():
+            if notes.name_here:
+                looked.setdefault(document, set())
+        return Part(looked, self._wanted)
 
     def _load(self, found: Path) -> Collection:
         """Read the notes on the collection, and bring them up to date."""
@@ -403,7 +433,7 @@ def _coming(found: Path, report: Report) -> dict[str, int]:
     return coming
 
 
-class _Pace:
+class Pace:
     """When to look next. A look never takes more than a tenth of the time, so a slow disk or a large folder is not kept busy."""
 
     def __init__(self, is_local: bool) -> None:
@@ -412,9 +442,9 @@ class _Pace:
         self._poll_s = POLL_FIRST_S
         self._asked_at = time.monotonic()
 
-    def wait(self) -> None:
-        # Nothing tells this process when texts or the place change: the hub that watches the files is another one, and may have ended.
-        time.sleep(max(LOOK_S, 10 * self._looked_s))
+    @property
+    def pause_s(self) -> float:
+        return max(LOOK_S, 10 * self._looked_s)
 
     @property
     def asks_place(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -31,7 +31,12 @@ _Stamp: TypeAlias = tuple[int, int, int] | None
 class SyncNotes:
     """What was noted, for the texts of one editor."""
 
-    def __init__(self, paths: Paths) -> None:
+    def __init__(self, paths: Paths, seen: Callable[[Collection], None] = lambda known: None) -> None:
+        """
+        Args:
+            seen: called with the collection of each text that is open, again and again; in a thread.
+        """
+        self._seen = seen
         self._collections = paths.state_folder / "collections"
         self._known: dict[Path, tuple[_Stamp, Collection | None]] = {}
         """By the folder of each collection in the state folder."""
@@ -50,6 +55,8 @@ class SyncNotes:
         for place, known in self._all():
             for address in addresses:
                 path = _path_in(known.folder, address)
+                if path is not None:
+                    self._seen(known)
                 if path is None or (carried := self._carried_version(place, known.folder, path)) is None:
                     continue
                 found.setdefault(address, []).extend(
@@ -65,7 +72,7 @@ class SyncNotes:
         A place has packs, and plain files in it are carried as they are: two who write in one get conflict copies.
         """
         folder = Path(address).parent
-        if "://" in address or not _is_place(folder):
+        if "://" in address or not is_place(folder):
             return ""
         from jpterm_like.errors import escape_for_terminal
 
@@ -141,7 +148,7 @@ def _path_in(folder: Path, address: str) -> Path | None:
     return path if path.is_relative_to(folder) else None
 
 
-def _is_place(folder: Path) -> bool:
+def is_place(folder: Path) -> bool:
     """Whether the marker of a place lies in a folder. What reads markers is loaded only for a name like one."""
     try:
         with os.scandir(folder) as entries:

@@ -84,6 +84,14 @@ class Listing(NamedTuple):
         """The name of the file to read a pack from: as the place lists it, or a copy, or the pack's own where it is not listed."""
         return self.packs.get(name) or self.copies.get(name) or str(name)
 
+    def of_lane(self, lane: str) -> Listing:
+        """The same without the packs of other lanes."""
+        return self._replace(
+            packs={name: listed for name, listed in self.packs.items() if name.lane == lane},
+            torn={name: size_bytes for name, size_bytes in self.torn.items() if name.lane == lane},
+            copies={name: listed for name, listed in self.copies.items() if name.lane == lane},
+        )
+
 
 def name_of(data: bytes, lane: str, first: int, last: int) -> PackName:
     """Name the bytes of a pack."""

@@ -12,8 +12,10 @@ each kind is made so that this changes nothing.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import unicodedata
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from crdt import Version
@@ -181,6 +183,18 @@ def decode(record: PackRecord) -> Content | None:
             names.append((hint, decode_text(reader.exactly(reader.number(NAME_BYTES_MAX)))))
         return Names(tuple(names))
     return None
+
+
+def decode_all(found: Iterable[PackRecord]) -> tuple[list[Content], bool]:
+    """Read records, without those that cannot be read; also whether a newer release wrote some of these."""
+    contents, is_newer = list[Content](), False
+    for record in found:
+        with contextlib.suppress(ForeignOp):
+            if (content := decode(record)) is not None:
+                contents.append(content)
+            else:
+                is_newer = True
+    return contents, is_newer
 
 
 def _name_bytes(name: str) -> bytes:

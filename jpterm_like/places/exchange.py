@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from jpterm_like.packs import marker as markers
 from jpterm_like.packs.decisions import Standing, standing, to_fetch, to_remove, to_send
@@ -24,6 +24,9 @@ from jpterm_like.places.base import (
     write,
 )
 from jpterm_like.places.mirror import Mirror
+
+if TYPE_CHECKING:  # two places are brought together without the records that it knows
+    from jpterm_like.places.part import NewRecords, Part
 
 READ_BACK_MAX: Final = 16
 """Packs that one exchange reads back of those that were sent before."""
@@ -84,6 +87,7 @@ def exchange(
     *,
     begin: bool = False,
     verify: bool = False,
+    part: Part | None = None,
 ) -> Report:
     """Exchange once. Errors of the place are in the report; those of the mirror's own disk are raised.
 
@@ -94,18 +98,19 @@ def exchange(
         memory: of this place.
         begin: whether a person said that an empty folder is to become a place of this collection.
         verify: read every pack that is held here and there, and write again what is damaged.
+        part: the documents that this device has, if it has only some; None: all.
 
     Raises:
         PlaceError: the mirror's own disk refused.
     """
-    run = _Exchange(mirror, _Watched(place), lane, memory)
+    run = _Exchange(mirror, _Watched(place), lane, memory, part)
     try:
         run.begin(may_begin=begin, verify=verify)
         if run.report.standing is Standing.READY:
             run.fetch()
             mirror.compare()
             run.find_stranger()
-            run.report.joined = mirror.join(lane)
+            run.join()
             run.send()
             run.read_back(everything=verify)
             run.remove()
@@ -147,6 +152,10 @@ class _Watched:
             return self._place.read(name)
         return None
 
+    def read_part(self, part: Part, listing: Listing, lane: str) -> NewRecords:
+        with _at_place():
+            return part.read(self._place, listing, lane)
+
     def write(self, name: PackName, data: bytes) -> None:
         with _at_place():
             write(self._place, name, data)
@@ -161,8 +170,9 @@ class _Watched:
 
 
 class _Exchange:
-    def __init__(self, mirror: Mirror, place: _Watched, lane: str, memory: Memory) -> None:
+    def __init__(self, mirror: Mirror, place: _Watched, lane: str, memory: Memory, part: Part | None) -> None:
         self._mirror = mirror
+        self._part = part
         self._place = place
         self._lane = lane
         self._memory = memory
@@ -204,6 +214,8 @@ class _Exchange:
     def fetch(self) -> None:
         """Fetch what is needed."""
         mirror, report = self._mirror, self.report
+        if self._part is not None:
+            self._fetch_part(self._part)
         broken: set[str] = set()  # lanes
         for name in to_fetch(mirror.held, self._listing, self._memory.set_aside):
             # More of such a lane waits for the next exchange, so nobody can make this one endless.
@@ -227,6 +239,14 @@ class _Exchange:
         ]
         report.unread = sorted({*unread, *torn})
 
+    def _fetch_part(self, part: Part) -> None:
+        """Fetch what is new about the documents of a part; from then on only the own lane counts."""
+        for lane, found in sorted(self._place.read_part(part, self._listing, self._lane).items()):
+            self.report.fetched += self._mirror.write(lane, found)
+            self._mirror.join(lane)
+        part.note()
+        self._listing = self._listing.of_lane(self._lane)
+
     def _read_pack(self, name: PackName) -> bytes | None:
         """Read a pack; once more if it is not what its name says. None if it is not there."""
         for _ in range(2):
@@ -247,11 +267,19 @@ class _Exchange:
             for name in self.report.fetched
         )
 
+    def join(self) -> None:
+        """Join packs of the own lane."""
+        self.report.joined = self._mirror.join(self._lane)
+
     def send(self) -> None:
         """Send what the place lacks."""
         mirror, memory, report = self._mirror, self._memory, self.report
         memory.seen.update(self._listing.packs)
-        lacking = to_send(mirror.held, self._listing)
+        lacking = [
+            name
+            for name in to_send(mirror.held, self._listing)
+            if self._part is None or name.lane == self._lane
+        ]
         before, memory.lacking = memory.lacking, set(lacking)
         report.waiting = list(lacking)
         for name in lacking:

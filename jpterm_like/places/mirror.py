@@ -58,7 +58,7 @@ class Mirror:
         self.collection, self.marker = name.collection, marker
 
     def write(self, lane: str, records: Iterable[tuple[bytes, PackRecord]]) -> list[PackName]:
-        """Write records of documents into new packs of my own lane.
+        """Write records of documents into new packs of my own lane; or of another one, of which only this mirror has a part (`part`).
 
         Raises:
             PlaceError: those that are written already are in the mirror, the others are not.

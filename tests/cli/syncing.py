@@ -14,8 +14,8 @@ import pytest
 from jpterm_like.access.addresses import Address
 from jpterm_like.access.hub import AnyFile
 from jpterm_like.access.permissions import OWNER
+from jpterm_like.cli import open_at_place, sync_report
 from jpterm_like.cli import sync as command
-from jpterm_like.cli import sync_report
 from jpterm_like.cli.progress import Progress
 from jpterm_like.client import carrying
 from jpterm_like.config import Paths
@@ -47,12 +47,17 @@ class Person:
         try:
             there = command.open_for_person(str(place))
             command._check_apart(there, folder or self.texts)
-            run = command._Sync(there, folder or self.texts, self.who, progress)
+            run = command.SyncRun(there, folder or self.texts, self.who, progress)
             totals = run.run()
         except JptermError as problem:
             return {"refused": str(problem), "same": False}
         facts = json.loads(json.dumps(sync_report.collect_facts(totals)))
         return {**facts, "sentence": sync_report.describe(there, totals)[-1]}
+
+    def open_at_place(self, written: str) -> Path:
+        """Do what the editor does before it opens a text at a place."""
+        self._be_at_home()
+        return open_at_place.open_at_place(written, self.who)
 
     def server(self) -> Server:
         paths = Paths.of_user()
@@ -97,8 +102,8 @@ class Person:
 
         self._monkeypatch.setattr(command, "carry", carry)
 
-    def write(self, name: str, text: str) -> None:
-        """Write a file as another program does."""
+    def write(self, name: str | Path, text: str) -> None:
+        """Write a file as another program does; a name is one in the folder of texts."""
         path = self.texts / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

@@ -14,9 +14,12 @@ from jpterm_like import collection as collections
 from jpterm_like.cli import place_texts
 from jpterm_like.cli.main import main
 from jpterm_like.packs import records
+from jpterm_like.packs.names import lane_name
 from jpterm_like.packs.records import Birth, Changes, Deleted, Name, Names, document_id
 from jpterm_like.places.exchange import Memory, exchange
 from jpterm_like.places.local import LocalPlace
+from jpterm_like.places.mirror import Mirror
+from jpterm_like.places.part import Part
 from jpterm_like.server.collection_packs import CollectionPacks
 from tests.cli.syncing import Person
 from tests.cli.test_sync import ann, bob, place
@@ -131,6 +134,14 @@ def test_one_text_out_of_ten_thousand_takes_few_requests(
     assert texts.text(wanted.name) == f"one edit {wanted_text}"
     asked = Counted.asked
     assert asked["requests"] <= 12 and asked["down"] <= 400_000, asked
+    Counted.asked = Counter()
+    (tmp_path / "mirror").mkdir()
+    mirror, part = Mirror(LocalPlace(tmp_path / "mirror")), Part({}, wanted.name)
+    report = exchange(mirror, place, lane_name(b"somebody"), Memory(), part=part)
+    assert report.is_complete and list(part.looked) == [edited]
+    [(pack, _)] = [(name, mirror.pack(name)) for name in mirror.held]
+    assert pack in report.fetched and pack.size_bytes < 4000
+    assert Counted.asked["requests"] <= 12 and Counted.asked["down"] <= 400_000, Counted.asked
 
 
 def test_names_deletions_and_packs_without_names(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ async def test_the_bottom_line_says_what_the_place_has_of_the_text(tmp_path: Pat
     place = tmp_path / "nas"
     place.mkdir()
     with machines(tmp_path, "Ann", "Bob") as [ann, bob]:
+        (ann.home / "config" / "jpterm-like").mkdir()
+        (ann.home / "config" / "jpterm-like" / "config.toml").write_text("keep_in_step = false\n")
         (ann.texts / "notes.md").write_text("hello\n")
         (ann.home / "other.md").write_text("not synced\n")
         async with terminals() as terminal:
@@ -50,6 +52,30 @@ async def test_the_bottom_line_says_what_the_place_has_of_the_text(tmp_path: Pat
             ann.sync(place)
             await screen.says("in nas")
             assert "nas" not in other.bar and "saved" in other.bar
+
+
+async def test_texts_are_kept_in_step_while_they_are_open(tmp_path: Path) -> None:
+    """Ann's folder was synced once; Bob opens one text by its address at the place. The last words are sent when an editor is closed."""
+    place = tmp_path / "nas"
+    place.mkdir()
+    with machines(tmp_path, "Ann", "Bob") as [ann, bob]:
+        (ann.texts / "notes.md").write_text("hello\n")
+        ann.sync(place)
+        async with terminals() as terminal:
+            hers = terminal(str(ann.texts / "notes.md"), env=ann.variables, columns=60, rows=10)
+            his = terminal(f"{place}/notes.md", env=bob.variables, columns=60, rows=10)
+            await his.shows("hello")
+            await his.says("in nas")
+            await his.type("bob ")
+            await hers.shows("bob hello")
+            await hers.press("ctrl+end")
+            await hers.type("ann ")
+            await his.shows("ann")
+            await his.says("in nas")
+            await his.press("ctrl+home")
+            await his.type("last ")
+            his.hang_up()
+            await hers.shows("last bob hello")
 
 
 async def test_a_file_beside_the_packs_of_others_offers_to_share_their_texts(tmp_path: Path) -> None:
