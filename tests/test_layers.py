@@ -26,7 +26,14 @@ IMPURE = {
     "ssl", "subprocess", "tempfile", "threading", "time", "uuid", "warnings",
 }  # fmt: skip
 
-PURE = ("crdt", "jpterm_like.sync", "jpterm_like.textdiff", "jpterm_like.history", "jpterm_like.packs")
+PURE = (
+    "crdt",
+    "jpterm_like.sync",
+    "jpterm_like.textdiff",
+    "jpterm_like.notebook",
+    "jpterm_like.history",
+    "jpterm_like.packs",
+)
 
 # The one source of chance in a pure folder: 64 bits for a site, where the caller gives none.
 EXCEPTIONS = {("crdt.ids", "secrets")}
@@ -75,6 +82,7 @@ GROUND = (
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "crdt": (),
     "jpterm_like.textdiff": ("crdt",),
+    "jpterm_like.notebook": TEXT,
     "jpterm_like.history": ("crdt",),
     "jpterm_like.packs": ("crdt",),
     "jpterm_like.sync": TEXT,
