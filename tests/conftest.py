@@ -52,6 +52,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--documents", type=int, default=1_000, help="how many texts a place has, one of which is read"
     )
+    parser.addoption("--cells", type=int, default=20, help="how many stories of people in one notebook")
+    parser.addoption("--notebooks", type=int, default=0, help="how many real notebooks are fetched and read")
     parser.addoption(
         "--typing", type=float, default=5.0, help="for how many seconds two people type at 20 ms a key"
     )

@@ -39,6 +39,8 @@ LONG: Final = {
     "--place-cuts": 5_000,
     "--rename-kills": 100,
     "--documents": 10_000,
+    "--cells": 10_000,
+    "--notebooks": 1_000,
 }
 """How much of each; what the suite takes of it is in `tests/conftest.py`."""
 
@@ -63,6 +65,8 @@ CI: Final = {
     "--place-cuts": 200,
     "--rename-kills": 33,
     "--documents": 10_000,
+    "--cells": 1_000,
+    "--notebooks": 1_000,
 }
 
 TESTS: Final = (
@@ -70,6 +74,7 @@ TESTS: Final = (
     "tests/storage",
     "tests/packs",
     "tests/places",
+    "tests/notebook",
     "tests/trust",
     "tests/cli/test_place_texts.py",
     "tests/e2e/test_kill.py",
