@@ -78,7 +78,7 @@ def _find(options: Namespace) -> int:
     rows = _as_json(answer) if options.json else _for_people(answer, str(here))
     sys.stdout.buffer.write("".join(f"{row}\n" for row in rows).encode("utf-8", "replace"))
     sys.stdout.flush()
-    for sentence in _notes(answer, options.limit):
+    for sentence in _notes(answer, options.limit, str(here)):
         print(f"jpterm-like: {escape_for_terminal(sentence)}", file=sys.stderr)
     return 0 if answer.found else 1
 
@@ -98,16 +98,18 @@ def find_for_editor(
     here = os.getcwd()
     rows: list[Sighting] = []
     remarks: list[str] = []
+    gone: dict[str, None] = {}
     for deleted in (False, True):
         answer = find(paths, written.split(), deleted=deleted, limit=EDITOR_MAX, progress=progress)
         remarks = answer.remarks
+        gone |= dict.fromkeys(_without_files(answer, here))
         for it in answer.found:
             text = it.text[it.text.rfind("\n", 0, it.spans[0][0]) + 1 :]
             passage = it.passage
             by, at = (passage.deleted_by, passage.deleted_at) if passage is not None else ("", 0)
             which = deletion(passage.deletion) if passage is not None else None
             rows.append(Sighting(it.place, _near(it.place, here), it.row, text, which, by, at))
-    return rows, remarks
+    return rows, [*remarks, *gone]
 
 
 class _IndexingProgress:
@@ -126,13 +128,25 @@ class _IndexingProgress:
         self._line.end()
 
 
-def _notes(answer: Answer, limit: int) -> Iterator[str]:
-    """Yield sentences about results that are not shown, and documents that were not searched."""
+def _notes(answer: Answer, limit: int, here: str) -> Iterator[str]:
+    """Yield sentences about results that are not shown, documents that were not searched, and those without files."""
     if answer.more:
         yield f"The first {limit:,} are shown; -n shows more."
     yield from answer.remarks[:REMARKS_MAX]
     if (more := len(answer.remarks) - REMARKS_MAX) > 0:
         yield f"{more:,} more documents were not searched whole."
+    gone = list(_without_files(answer, here))
+    yield from gone[:REMARKS_MAX]
+    if (more := len(gone) - REMARKS_MAX) > 0:
+        yield f"{more:,} more documents have no file any more."
+
+
+def _without_files(answer: Answer, here: str) -> Iterator[str]:
+    """Yield a sentence about each document whose file was removed: its text is still found."""
+    for place in dict.fromkeys(it.place for it in answer.found):
+        if place.startswith("/") and not os.path.lexists(place):
+            near = _near(place, here)
+            yield f"{near} has no file any more, and its text is kept: jpterm-like cat {shlex.quote(near)}"
 
 
 def _as_json(answer: Answer) -> Iterator[str]:

@@ -33,6 +33,11 @@ def test_words_are_found_with_the_place_to_go_to(notes: Path) -> None:
     assert first.stdout.count("\n") == 1 and "The first 1 are shown" in first.stderr
     os.chdir("/")
     assert done("find", "rottnest").startswith(f"{notes}:1: ")
+    notes.unlink()
+    gone = run("find", "rottnest")
+    assert gone.stdout and gone.stderr == (
+        f"jpterm-like: {notes} has no file any more, and its text is kept: jpterm-like cat '{notes}'\n"
+    )
     nothing = run("find", "wombat")
     assert (nothing.returncode, nothing.stdout, nothing.stderr) == (1, "", "")
     assert "Say which words" in failed("find", " ")
