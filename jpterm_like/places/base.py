@@ -53,7 +53,9 @@ _NO_PART_OF_A_NAME: Final = frozenset("/\\\0")
 CONNECT_S: Final = 10.0
 """Longest wait for a connection to a server."""
 SILENCE_S: Final = 60.0
-"""Longest wait for the next bytes of a server."""
+"""Longest wait for the next bytes of a server, and for all lines of an answer before its body."""
+BYTES_PER_S_MIN: Final = 200
+"""A server that is slower than this for longer than `SILENCE_S` counts as one that does not answer."""
 
 
 Moved = Callable[[int], None]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from html.parser import HTMLParser
 from http import HTTPStatus
 from typing import Any, Final
@@ -27,8 +28,11 @@ from jpterm_like.places.base import (
 from jpterm_like.places.http_client import MISSING, HttpClient
 from jpterm_like.places.logins import NO_LOGINS, Logins
 
-LISTING_BYTES_MAX: Final = 128 << 20
-"""Longest index: half a million names of ours on the most talkative server."""
+LISTING_BYTES_MAX: Final = 64 << 20
+"""Longest index: a quarter of a million names of ours on the most talkative server."""
+
+COMMAS_MAX: Final = 2_000_000
+"""Commas in an index as JSON; four are about one file. Every value between them becomes an object of Python."""
 
 ASKED_MAX: Final = 20
 """Limit of files that are no packs of which the server is asked for the length; the others are left out."""
@@ -70,10 +74,12 @@ class HttpPlace:
         return dict(self._of_html(data))
 
     def _of_json(self, data: bytes) -> Iterator[tuple[str, int]]:
-        try:
-            entries: Any = json.loads(data)
-        except (ValueError, RecursionError):
-            raise Damaged(f"{in_sentence(self)} does not list its files.") from None
+        entries: Any = None
+        with suppress(ValueError, RecursionError):
+            if data.count(b",") <= COMMAS_MAX:
+                entries = json.loads(data)
+        if not isinstance(entries, list):
+            raise Damaged(f"{in_sentence(self)} does not list its files.")
         for entry in entries:
             if isinstance(entry, dict) and entry.get("type") == "file":
                 name, size_bytes = entry.get("name"), entry.get("size")

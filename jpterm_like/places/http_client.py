@@ -1,24 +1,31 @@
 """Requests to one folder of a web server, for the places that speak HTTP. The only module that knows urllib3.
 
-Redirections are not followed: they could lead a password, or what is written, elsewhere. A password goes through TLS, or to this machine.
+Redirections are not followed: they could lead a password, or what is written, elsewhere. A password goes through TLS, or to this machine. An answer
+is taken as it comes, never inflated, and has an end: after some bytes, or when it comes too slowly.
 """
 
 from __future__ import annotations
 
+import base64
 import io
 import socket
+import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 from urllib.parse import quote, urlsplit
 
 import urllib3
-from urllib3.connection import HTTPConnection
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
+from urllib3.response import BaseHTTPResponse
 
 from jpterm_like.errors import escape_for_terminal
 from jpterm_like.places.base import (
+    BYTES_PER_S_MIN,
     CONNECT_S,
     FILE_BYTES_MAX,
     SILENCE_S,
@@ -43,6 +50,9 @@ PART_BYTES: Final = 1 << 16
 
 SEND_BUFFER_BYTES: Final = 128 << 10
 """Bytes of an upload that the system buffers. By default it takes some megabytes, and progress would count them long before they are sent."""
+
+DIGITS_MAX: Final = 15
+"""Digits of a length that a server says."""
 
 TRIES_MAX: Final = 3
 """Limit of passwords that a person is asked for in one request."""
@@ -95,7 +105,14 @@ class HttpClient:
         if (login := logins.find(self._server, user)) is not None:
             self._use(login)
         # A server that was restarted closes kept connections, so a request is tried again. The caller judges the status.
-        retries = urllib3.Retry(total=2, redirect=0, status=0, allowed_methods=None, backoff_factor=0.2)
+        retries = urllib3.Retry(
+            total=2,
+            redirect=0,
+            status=0,
+            allowed_methods=None,
+            backoff_factor=0.2,
+            respect_retry_after_header=False,  # else an answer is read to its end, which it need not have
+        )
         self._pool = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=CONNECT_S, read=SILENCE_S),
             retries=retries,
@@ -105,6 +122,7 @@ class HttpClient:
                 (socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES),
             ],
         )
+        self._pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
     def close(self) -> None:
         """End the kept connections. The next call makes others."""
@@ -163,7 +181,8 @@ class HttpClient:
         except (HTTPError, OSError) as problem:
             raise self._no_answer(problem) from problem
         length = response.headers.get("Content-Length", "")
-        return int(length) if response.status == HTTPStatus.OK and length.isdecimal() else None
+        is_length = response.status == HTTPStatus.OK and length.isdecimal() and len(length) <= DIGITS_MAX
+        return int(length) if is_length else None
 
     def send_in_part(self, name: str, data: bytes, sent_bytes: int) -> None:
         """Begin a PUT, and end its connection after so many bytes of the file."""
@@ -181,7 +200,8 @@ class HttpClient:
             raise Refused(
                 f"The place {escape_for_terminal(self.address)} is not asked, because it would get your password unencrypted."
             )
-        self._headers |= urllib3.make_headers(basic_auth=f"{login.user}:{login.password}")
+        known = base64.b64encode(f"{login.user}:{login.password}".encode("utf-8", "surrogatepass"))
+        self._headers["Authorization"] = f"Basic {known.decode('ascii')}"
 
     def _ask_once(
         self, method: str, name: str, bytes_max: int, body: bytes | None, headers: Mapping[str, str]
@@ -195,24 +215,39 @@ class HttpClient:
                 body=None if body is None else _Body(body, moved),
                 headers={**self._headers, **headers, **length},
                 preload_content=False,
+                decode_content=False,
                 redirect=False,
             )
+            status: int = response.status
             try:
-                parts: list[bytes] = []
-                rest = bytes_max + 1
-                while rest > 0 and (part := response.read(min(rest, PART_BYTES))):
-                    parts.append(part)
-                    rest -= len(part)
-                    if method == "GET":
-                        moved(len(part))
-                status: int = response.status
-                if rest <= 0:
-                    response.close()
-                return status, b"".join(parts)
+                data = self._body(response, bytes_max + 1, moved if method == "GET" else nobody_counts)
+                is_whole = len(data) <= bytes_max
+            except BaseException:
+                is_whole = False
+                raise
             finally:
+                if not is_whole:
+                    response.close()
                 response.release_conn()
+            return status, data
         except (HTTPError, OSError) as problem:
             raise self._no_answer(problem) from problem
+
+    def _body(self, response: BaseHTTPResponse, bytes_max: int, moved: Moved) -> bytes:
+        """Read the body of an answer, or its first bytes.
+
+        Raises:
+            TimeoutError: it comes too slowly.
+        """
+        parts: list[bytes] = []
+        rest, began_s = bytes_max, time.monotonic()
+        while rest > 0 and (part := response.read1(min(rest, PART_BYTES))):
+            parts.append(part)
+            rest -= len(part)
+            moved(len(part))
+            if time.monotonic() - began_s > SILENCE_S + (bytes_max - rest) / BYTES_PER_S_MIN:
+                raise TimeoutError
+        return b"".join(parts)
 
     def _no_answer(self, problem: Exception) -> PlaceError:
         where = f"The place {escape_for_terminal(self.address)}"
@@ -235,6 +270,48 @@ class HttpClient:
         else:
             reason = f"it answers with {status}"
         raise error(f"The place {escape_for_terminal(self.address)} cannot be used: {reason}.")
+
+
+class _EndsHeads:
+    """A connection that ends if the lines before the body of an answer take too long: one byte a minute is no silence, and
+    a server may say "100 Continue" for ever."""
+
+    def getresponse(self) -> Any:
+        connection: Any = self
+        is_late = threading.Event()
+        timer = threading.Timer(SILENCE_S, _end, [connection.sock, is_late])
+        timer.daemon = True
+        timer.start()
+        try:
+            response = super().getresponse()  # type: ignore[misc]  # of the connection that this is mixed into
+        finally:
+            timer.cancel()
+        if is_late.is_set():
+            response.close()
+            raise TimeoutError
+        return response
+
+
+def _end(sock: socket.socket, is_late: threading.Event) -> None:
+    is_late.set()
+    with suppress(OSError):
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)  # below TLS, which another thread is reading
+
+
+class _HttpConnection(_EndsHeads, HTTPConnection):
+    pass
+
+
+class _HttpsConnection(_EndsHeads, HTTPSConnection):
+    pass
+
+
+class _HttpPool(HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection
 
 
 class _Body(io.BytesIO):

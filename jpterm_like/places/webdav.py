@@ -7,11 +7,11 @@ name: it has another length than its name says, and is written again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote, urlsplit
-from xml.etree import ElementTree
+from xml.parsers import expat
 
 from jpterm_like.places.base import (
     Damaged,
@@ -22,11 +22,14 @@ from jpterm_like.places.base import (
     is_file_name,
     nobody_counts,
 )
-from jpterm_like.places.http_client import MISSING, HttpClient
+from jpterm_like.places.http_client import DIGITS_MAX, MISSING, HttpClient
 from jpterm_like.places.logins import NO_LOGINS, Logins
 
-LISTING_BYTES_MAX: Final = 256 << 20
-"""Longest answer to a listing: half a million names of ours on the most talkative server."""
+LISTING_BYTES_MAX: Final = 128 << 20
+"""Longest answer to a listing: a quarter of a million names of ours on the most talkative server."""
+
+TEXT_LENGTH_MAX: Final = 8192
+"""Characters of an address or a length in a listing; the rest is not looked at."""
 
 _PROPFIND: Final = (
     b'<?xml version="1.0" encoding="utf-8"?>'
@@ -69,25 +72,13 @@ class WebdavPlace:
             raise Unreachable(f"{in_sentence(self)} is not there.")
         if status != HTTPStatus.MULTI_STATUS:
             self._client.fail(status)
-        # Entities are in no answer of a server, and a few of them can be gigabytes.
-        if len(data) > LISTING_BYTES_MAX or b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-            raise Damaged(f"{in_sentence(self)} does not answer as a WebDAV server.")
+        listing = _Listing(unquote(self._client.path))
         try:
-            return dict(self._files(ElementTree.fromstring(data)))
-        except (ElementTree.ParseError, ValueError):
-            raise Damaged(f"{in_sentence(self)} does not answer as a WebDAV server.") from None
-
-    def _files(self, answer: ElementTree.Element) -> Iterator[tuple[str, int]]:
-        for response in answer.iter("{DAV:}response"):
-            href = urlsplit((response.findtext("{DAV:}href") or "").strip()).path
-            folder, _, name = href.rpartition("/")
-            size_bytes = response.findtext(".//{DAV:}getcontentlength")
-            is_folder = response.find(".//{DAV:}resourcetype/{DAV:}collection") is not None
-            name = unquote(name, errors="surrogateescape")
-            if unquote(folder + "/") != unquote(self._client.path) or is_folder or not size_bytes:
-                continue
-            if is_file_name(name) and size_bytes.strip().isdecimal():
-                yield name, int(size_bytes)
+            if len(data) <= LISTING_BYTES_MAX:
+                return listing.parse(data)
+        except (expat.ExpatError, ValueError):
+            pass
+        raise Damaged(f"{in_sentence(self)} does not answer as a WebDAV server.")
 
     def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
         return self._client.read(name, start, end)
@@ -115,3 +106,74 @@ class WebdavPlace:
         check_file_name(name)
         status, _ = self._client.ask("PUT", name, body=data, headers={"If-None-Match": "*"})
         return 200 <= status < 300
+
+
+class _Listing:
+    """Reads an answer to PROPFIND. Of it only names and sizes are kept, so a long one takes little more memory than its bytes.
+
+    Args:
+        folder: the path of the folder at the server. Entries of others are left out.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._files: dict[str, int] = {}
+        self._href: str | None = None
+        """The first address in the current entry."""
+        self._size_bytes = ""
+        self._is_folder = False
+        self._text: list[str] = []
+        self._room = 0
+        """Characters that are still read of the current text."""
+
+    def parse(self, data: bytes) -> dict[str, int]:
+        """Return the files with their sizes.
+
+        Raises:
+            ExpatError: it is no XML.
+            ValueError: it has declarations, which no answer of a server has, and a few of them can be gigabytes; or an address that is none.
+        """
+        parser = expat.ParserCreate(namespace_separator=" ")
+        parser.buffer_text = True
+        parser.StartDoctypeDeclHandler = self._refuse
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._note_text
+        parser.Parse(data, True)
+        return self._files
+
+    def _refuse(self, *declaration: object) -> None:
+        raise ValueError("a declaration")
+
+    def _start(self, tag: str, attributes: object) -> None:
+        self._text, self._room = [], TEXT_LENGTH_MAX if tag in _TEXTS else 0
+        if tag == "DAV: response":
+            self._href, self._size_bytes, self._is_folder = None, "", False
+        elif tag == "DAV: collection":
+            self._is_folder = True
+
+    def _note_text(self, text: str) -> None:
+        if self._room:
+            self._text.append(text[: self._room])
+            self._room -= len(self._text[-1])
+
+    def _end(self, tag: str) -> None:
+        text, self._room = "".join(self._text).strip(), 0
+        if tag == "DAV: href" and self._href is None:
+            self._href = text
+        elif tag == "DAV: getcontentlength":
+            self._size_bytes = self._size_bytes or text
+        elif tag == "DAV: response":
+            self._note_file()
+
+    def _note_file(self) -> None:
+        folder, _, name = urlsplit(self._href or "").path.rpartition("/")
+        name, size_bytes = unquote(name, errors="surrogateescape"), self._size_bytes
+        if self._is_folder or unquote(folder + "/") != self._folder or not is_file_name(name):
+            return
+        if size_bytes.isdecimal() and len(size_bytes) <= DIGITS_MAX:
+            self._files[name] = int(size_bytes)
+
+
+_TEXTS: Final = frozenset(("DAV: href", "DAV: getcontentlength"))
+"""The elements whose text is read."""

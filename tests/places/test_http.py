@@ -118,7 +118,7 @@ def test_links_elsewhere_are_no_files(answers: tuple[type[Answers], str]) -> Non
         <a href="mailto:ann@example.org">Ann</a></html>""".encode()
     with closing(HttpPlace(url)) as place:
         assert place.list() == {str(name): len(data)}
-        for body in (b"[{", b"not a list", b"[" * 10_000):
+        for body in (b"[{", b"not a list", b"[" * 10_000, b"[" + b"0," * 2_000_001 + b"0]"):
             handler.body = body
             with pytest.raises(Damaged, match="does not list"):
                 place.list()

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import itertools
 import socket
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
@@ -13,6 +18,7 @@ import pytest
 pytest.importorskip("urllib3", reason="places on servers need urllib3")
 
 from jpterm_like.packs.names import lane_name
+from jpterm_like.places import http_client, webdav
 from jpterm_like.places.base import Damaged, Gone, Place, PlaceError, Refused, Unreachable, list_all_files
 from jpterm_like.places.exchange import Memory, exchange
 from jpterm_like.places.logins import Login
@@ -213,6 +219,10 @@ def test_what_a_listing_may_say(answers: tuple[type[Answers], str]) -> None:
         entry("x.jpk"),
         entry("/a%20b/y.jpk", "many"),
         entry("/a%20b/z.jpk", "-1"),
+        entry("/a%20b/long.jpk", "9" * 5000),
+        entry("/a%20b/" + "n" * 10_000),
+        entry(f"https://example.org/a%20b/{name}"),
+        f"<d:other>{entry('/a%20b/first.jpk', '')}</d:other>",
         entry(""),
     )
     assert WebdavPlace(url).list() == {str(name): 5, "with space ä.md": 5}
@@ -226,6 +236,8 @@ def test_what_a_listing_may_say(answers: tuple[type[Answers], str]) -> None:
         b"not xml",
         b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">]><x>&a;</x>',
         b"\xff\xfe" * 10,
+        '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">]><x>&a;</x>'.encode("utf-16"),
+        b"<x>" * 100_000,
     ],
 )
 def test_an_answer_that_is_no_listing_is_told(answers: tuple[type[Answers], str], body: bytes) -> None:
@@ -244,6 +256,88 @@ def test_a_server_without_ranges_is_read_all_the_same(answers: tuple[type[Answer
     assert (place.read("a", 2, 5), place.read("a")) == (b"234", b"0123456789")
     with pytest.raises(Damaged):
         place.read("a", 5, 11)
+
+
+def lie(parts: Iterator[bytes]) -> tuple[str, Thread]:
+    """Serve one request, and answer with these bytes whatever it is, until the asking side hangs up."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with listener, listener.accept()[0] as sock:
+            sock.recv(100_000)
+            with suppress(OSError):
+                for part in parts:
+                    sock.sendall(part)
+
+    thread = Thread(target=serve)
+    thread.start()
+    return f"http://127.0.0.1:{listener.getsockname()[1]}/", thread
+
+
+def slowly(*parts: bytes) -> Iterator[bytes]:
+    """The parts, and then the last one again and again, a few in a second."""
+    for part in itertools.chain(parts, itertools.repeat(parts[-1])):
+        yield part
+        time.sleep(0.02)
+
+
+HEAD = b"HTTP/1.1 207 x\r\n"
+LIES = {
+    "a body without an end": (Damaged, [HEAD + b"\r\n", b"x" * 65_536]),
+    "chunks without an end": (Damaged, [HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b"x" * 65_536 + b"\r\n"]),
+    "a length that nothing has": (Damaged, [HEAD + b"Content-Length: 99999999999999999999\r\n\r\n", b"x" * 65_536]),
+    "an answer that is later, and no end of it": (
+        Unreachable,
+        [b"HTTP/1.1 503 x\r\nRetry-After: 100000\r\n\r\n", b"x" * 65_536],
+    ),
+}  # fmt: skip
+SLOW = {
+    "one byte of a body now and then": [HEAD + b"\r\n", b"x"],
+    "one byte of a header now and then": [HEAD, b"x"],
+    "an answer that never comes to its end": [b"HTTP/1.1 100 Continue\r\n\r\n"],
+}
+
+
+@pytest.mark.parametrize("lie_told", LIES)
+def test_an_answer_has_an_end(monkeypatch: pytest.MonkeyPatch, lie_told: str) -> None:
+    monkeypatch.setattr(webdav, "LISTING_BYTES_MAX", 1 << 20)
+    error, [head, part] = LIES[lie_told]
+    url, thread = lie(itertools.chain([head], itertools.repeat(part)))
+    with pytest.raises(error):
+        WebdavPlace(url).list()
+    thread.join()
+
+
+@pytest.mark.parametrize("lie_told", SLOW)
+def test_an_answer_that_takes_for_ever_is_none(monkeypatch: pytest.MonkeyPatch, lie_told: str) -> None:
+    """Also if the server is never silent for long."""
+    monkeypatch.setattr(http_client, "SILENCE_S", 0.2)
+    url, thread = lie(slowly(*SLOW[lie_told]))
+    with pytest.raises(Unreachable, match="does not answer"):
+        WebdavPlace(url).list()
+    thread.join()
+
+
+def test_what_is_deflated_is_not_inflated() -> None:
+    """A few bytes can be gigabytes."""
+    head = HEAD + b"Content-Encoding: gzip\r\n\r\n"
+    url, thread = lie(iter([head + gzip.compress(listing())]))
+    with pytest.raises(Damaged):
+        WebdavPlace(url).list()
+    thread.join()
+
+
+def test_a_password_may_have_any_characters(answers: tuple[type[Answers], str]) -> None:
+    handler, url = answers
+    handler.status, handler.body = 207, listing()
+
+    class Odd(Known):
+        def find(self, server: str, user: str) -> Login | None:
+            return Login("jürgen", "5 €\ud800")
+
+    assert WebdavPlace(url, "jürgen", Odd()).list() == {}
+    [(_, _, sent)] = handler.asked
+    assert sent is not None and base64.b64decode(sent[6:]).startswith("jürgen:5 €".encode())
 
 
 class Locked(Answers):
