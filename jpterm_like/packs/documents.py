@@ -42,6 +42,14 @@ class Extent:
         self._ranges: dict[int, list[tuple[int, int]]] = {}
         """By site, in their order, ends not included; no two of them touch."""
 
+    @classmethod
+    def of(cls, version: Version) -> Extent:
+        """The operations of a version."""
+        extent = cls()
+        for site, end in version.items():
+            extent.add(site, 0, end)
+        return extent
+
     def add(self, site: int, start: int, end: int) -> None:
         """Note the operations `start` to `end` (not included) of a site."""
         if start >= end:

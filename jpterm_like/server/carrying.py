@@ -8,7 +8,7 @@ Order, so that a crash at any moment loses nothing and doubles nothing:
 
 - operations are stored before they are written into a pack;
 - operations that came are stored before their pack counts as taken in;
-- the plain file is written last, by the usual save, and only if it held all of the text before.
+- the plain file is written last, by the usual save, and only if it held all of the text before, or lacked only what is coming.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from jpterm_like.packs import records
 from jpterm_like.packs.documents import (
     DocumentNotes,
     Documents,
+    Extent,
     alternative_names,
     changes_of,
     printable_name,
@@ -601,18 +602,21 @@ class _Carry:
     async def _take_in(self, opened: OpenDocument, document: bytes, *, is_new: bool) -> None:
         """Integrate what came, and write the plain file if it held all of the text before."""
         notes, here = self._known.of(document), opened.document
-        buffer, before, was_saved = here.pad.buffer, here.pad.buffer.version, here.is_saved
-        await self._integrate(here.pad, document)
+        buffer, before = here.pad.buffer, here.pad.buffer.version
+        came = Extent.of(here.pad.saved)
+        await self._integrate(here.pad, document, came)
         if not notes.carried.version <= buffer.version and not buffer.waiting:
             # The store lost something, or is of a backup.
             await asyncio.to_thread(self._packs.read_all, document)
-            await self._integrate(here.pad, document)
+            await self._integrate(here.pad, document, came)
         notes.is_incomplete = buffer.waiting
         notes.count_deletions()
         if is_new and notes.is_deleted(buffer.version):
             return
+        # A run that was killed may have stored what came and not saved it: that comes again, and then the file lacks nothing else.
+        lacked_nothing = before <= came.version
         # Also the file of a deleted text: only a file that holds all of the text is deleted.
-        if is_new or (was_saved and buffer.version != before):
+        if is_new or (lacked_nothing and not here.is_saved):
             await self._commits.commit(opened)  # before the file has it
             try:
                 # A file that was deleted here stays so; one that was never here is made, also an empty one.
@@ -621,13 +625,13 @@ class _Carry:
                 here.report_unwritable(problem)
                 self._tell(str(problem))
 
-    async def _integrate(self, pad: Pad, document: bytes) -> None:
-        """Integrate all operations of a document that came."""
+    async def _integrate(self, pad: Pad, document: bytes, came: Extent) -> None:
+        """Integrate all operations of a document that came, and note in `came` which others have written."""
         for message in self._packs.messages(document):
-            self._integrate_one(pad, document, message)
+            self._integrate_one(pad, document, message, came)
             await self._turns.give()
 
-    def _integrate_one(self, pad: Pad, document: bytes, message: Message) -> None:
+    def _integrate_one(self, pad: Pad, document: bytes, message: Message, came: Extent) -> None:
         """Integrate operations of a pack, and note that packs have them."""
         notes, buffer = self._known.of(document), pad.buffer
         if (document, message.lane) in self._left_out:
@@ -645,6 +649,8 @@ class _Carry:
                             self.outcome.people[author] += count
                     self.outcome.got_documents.add(document)
             notes.carried.add_message(message.data)
+            if message.lane != self._collection.lane:
+                came.add_message(message.data)
         except Contradiction:
             self._left_out.add((document, message.lane))
             who = self._known.author_of(message.lane) or "somebody"

@@ -6,22 +6,25 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crdt import TextBuffer, Version
 from jpterm_like import collection as collections
 from jpterm_like.cli.main import main
+from jpterm_like.errors import JptermError
 from jpterm_like.packs import records
 from jpterm_like.packs.marker import encode, marker_name
 from jpterm_like.packs.names import MarkerName, lane_name
 from jpterm_like.packs.pack import encode as encode_pack
 from jpterm_like.packs.records import Birth, Changes, Content, Deleted, Hello, Name, Saved, document_id
 from jpterm_like.retention import forget
-from jpterm_like.server.carrying import Carrying
+from jpterm_like.server.carrying import Carrying, _Carry
 from jpterm_like.server.connections import OpenDocument
 from jpterm_like.server.server import Server
 from tests.cli.syncing import Person
+from tests.places.simulation import Killed
 
 
 @pytest.fixture
@@ -183,6 +186,47 @@ def test_a_folder_belongs_to_one_collection(ann: Person, bob: Person, place: Pat
     bob.sync(other)
     before = listing(other)
     assert "has other texts" in ann.sync(other)["sentence"] and listing(other) == before
+
+
+def test_a_run_that_was_killed_before_it_saved_is_made_good(
+    ann: Person, bob: Person, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came is stored then, and the file lacks it: the next run writes it, unless somebody has unsaved words in the text."""
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    bob.sync(place)
+
+    async def type_without_saving(server: Server) -> None:
+        (await opened(server, bob, "notes.md")).document.pad.replace(0, 0, "unsaved ", 1.0)
+
+    take_in = _Carry._take_in
+
+    async def killed(self: _Carry, opened: OpenDocument, *arguments: Any, **named: Any) -> None:
+        async def no_more() -> None:
+            raise Killed
+
+        opened.document.autosave = no_more  # type: ignore[method-assign]
+        try:
+            await take_in(self, opened, *arguments, **named)
+        except Killed:
+            raise JptermError("killed") from None
+
+    ann.write("notes.md", "hello\nand more\n")
+    ann.sync(place)
+    with monkeypatch.context() as patches:
+        patches.setattr(_Carry, "_take_in", killed)
+        assert bob.sync(place)["refused"] == "killed"
+    assert bob.files() == {"notes.md": "hello\n"}
+    assert bob.sync(place)["same"]
+    assert bob.files() == ann.files() == {"notes.md": "hello\nand more\n"}
+
+    bob.meanwhile = type_without_saving
+    bob.sync(place)
+    bob.meanwhile = None
+    [texts] = bob.home.rglob("texts.json")
+    texts.unlink()
+    assert "unsaved" in bob.sync(place)["problems"][0]
+    assert bob.files() == {"notes.md": "hello\nand more\n"}
 
 
 def test_a_missing_file_is_not_a_deleted_one(ann: Person, bob: Person, place: Path) -> None:
