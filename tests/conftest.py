@@ -35,6 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--carriers", type=int, default=60, help="how many histories of devices and faulty places"
     )
     parser.addoption(
+        "--text-kills", type=int, default=0, help="how often a sync of texts with real servers is killed"
+    )
+    parser.addoption(
         "--place-kills", type=int, default=8, help="how often a sync with real servers is killed"
     )
     parser.addoption("--place-cuts", type=int, default=7, help="how often a line to real servers is cut")
@@ -54,6 +57,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--cells", type=int, default=20, help="how many stories of people in one notebook")
     parser.addoption("--notebooks", type=int, default=0, help="how many real notebooks are fetched and read")
+    parser.addoption(
+        "--syncthing-rounds",
+        type=int,
+        default=0,
+        help="how often two machines write in a folder of Syncthing's",
+    )
     parser.addoption(
         "--typing", type=float, default=5.0, help="for how many seconds two people type at 20 ms a key"
     )

@@ -35,7 +35,7 @@ class Person:
     def __init__(self, folder: Path, who: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self.who = who
         self.texts = folder / f"texts of {who}"
-        self.texts.mkdir()
+        self.texts.mkdir(exist_ok=True)
         self.home = folder / who
         self._monkeypatch = monkeypatch
         self.meanwhile: Callable[[Server], Any] | None = None

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -211,10 +211,10 @@ class Commands:
             env=os.environ | environment,
         )
 
-    def run(self, first: str, second: str, **kill: object) -> int:
-        """Return the exit code; -9 if it was killed."""
+    def run(self, *arguments: str, **kill: object) -> int:
+        """Return the exit code; -9 if it was killed. For the arguments see `killed`."""
         assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps([first, second, kill]) + "\n")
+        self._process.stdin.write(json.dumps([*arguments, kill]) + "\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 
@@ -250,3 +250,59 @@ def kill_rounds(found: Site, folder: Path, kind: str, rounds: int, first_seed: i
             assert codes[1] == 0, (story.seed, codes)
             story.check_that_both_have_all()
     return killed
+
+
+TEXTS = ("notes.md", "plan.md", "docs/list.md")
+
+
+def check_texts(folder: Path, words: Sequence[str], seed: str) -> None:
+    """Check that both people have the same files, with each word once."""
+    ann, bob = (
+        {path.relative_to(texts).as_posix(): path.read_text() for path in texts.rglob("*.md")}
+        for texts in (folder / "texts of Ann", folder / "texts of Bob")
+    )
+    assert ann == bob, (seed, ann, bob)
+    assert sorted(" ".join(ann.values()).split()) == sorted(words), seed
+
+
+def kill_text_rounds(found: Site, folder: Path, kind: str, rounds: int, first_seed: int) -> int:
+    """Kill the command at calls and bytes while it syncs the texts of a folder; return how often it was still running then."""
+    killed = 0
+    words: list[str] = []
+    with closing(Commands(found.environment)) as commands, _closed(found.place()) as place:
+        for number in range(first_seed, first_seed + rounds):
+            seed = f"{kind} texts {number}"
+            chance = random.Random(seed)
+            for who in ("Ann", "Bob"):
+                for _ in range(chance.randint(1, 3)):
+                    name = chance.choice(TEXTS)
+                    # A name that is new on both sides is two documents, so new ones begin at one of them.
+                    path = folder / f"texts of {who}" / name
+                    if path.exists() or (who == "Ann" and number == first_seed):
+                        words.append(f"<{who}-{number}-{len(words)}>")
+                        path.parent.mkdir(parents=True, exist_ok=True)
+                        with path.open("a") as file:
+                            file.write(f"{words[-1]}\n")
+                        os.utime(path, (1e9, 1e9 + len(words)))  # at rest, so nobody waits
+            who, other = chance.choice((("Ann", "Bob"), ("Bob", "Ann")))
+            if number > first_seed and chance.random() < 0.7:  # so there is something to come
+                commands.run(found.address, str(folder), other)
+            at: dict[str, object] = {"bytes": chance.randint(1, 500)}
+            if chance.random() < 0.8:
+                at = {"call": chance.randint(1, 80), "after": chance.random() < 0.5}
+            killed += commands.run(found.address, str(folder), who, **at) == -9
+            for name, listed in list_all_files(place).packs.items():
+                assert is_whole(name, place.read(listed)), (seed, name)
+            codes = [commands.run(found.address, str(folder), who) for who in ("Ann", "Bob", "Ann", "Bob")]
+            assert codes[2:] == [0, 0], (seed, codes)
+            check_texts(folder, words, seed)
+    return killed
+
+
+@contextmanager
+def _closed(place: Place) -> Iterator[Place]:
+    try:
+        yield place
+    finally:
+        if hasattr(place, "close"):
+            place.close()

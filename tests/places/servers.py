@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import shutil
@@ -9,12 +10,14 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -262,3 +265,82 @@ def moto() -> Iterator[str]:
         yield f"http://{host}:{port}"
     finally:
         server.stop()
+
+
+class Syncthing:
+    """One of some syncthings that carry a folder between each other, on this machine only."""
+
+    def __init__(self, home: Path, folder: Path) -> None:
+        self.folder = folder
+        self._home = home
+        self._gui, self._port = free_port(), free_port()
+        self._key = "key-of-the-tests"
+        folder.mkdir()
+        made = subprocess.run(
+            ["syncthing", "generate", f"--home={home}", "--no-default-folder"],
+            check=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | {"HOME": str(home)},
+        )
+        self.device = made.stdout.partition("Device ID: ")[2].split()[0]
+
+    def configure(self, all_of_them: Sequence[Syncthing]) -> None:
+        """Write its settings: who carries the folder, each at a port of this machine, and nobody is looked for elsewhere."""
+        devices = "".join(
+            f'<device id="{each.device}"><address>tcp://127.0.0.1:{each._port}</address></device>'
+            for each in all_of_them
+        )
+        members = "".join(f'<device id="{each.device}"></device>' for each in all_of_them)
+        off = ("globalAnnounce", "localAnnounce", "relays", "nat", "crashReporting")
+        options = "".join(f"<{name}Enabled>false</{name}Enabled>" for name in off)
+        (self._home / "config.xml").write_text(
+            f'<configuration version="36"><folder id="carried" path="{self.folder}" type="sendreceive" rescanIntervalS="5"'
+            f' fsWatcherEnabled="true" fsWatcherDelayS="1">{members}</folder>{devices}'
+            f'<gui enabled="true" tls="false"><address>127.0.0.1:{self._gui}</address><apikey>{self._key}</apikey></gui>'
+            f"<options><listenAddress>tcp://127.0.0.1:{self._port}</listenAddress>{options}<urAccepted>-1</urAccepted>"
+            "<reconnectionIntervalS>1</reconnectionIntervalS><startBrowser>false</startBrowser></options></configuration>"
+        )
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        command = [
+            "syncthing",
+            "serve",
+            f"--home={self._home}",
+            "--no-browser",
+            "--no-restart",
+            "--no-upgrade",
+        ]
+        with running(command, self._gui, self._home):
+            yield
+
+    def ask(self, path: str, method: str = "GET") -> Any:
+        """Ask its REST interface."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self._gui}/rest/{path}", method=method, headers={"X-API-Key": self._key}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            body = answer.read()
+        return json.loads(body) if body.strip() else None
+
+    def pause(self, other: Syncthing, *, paused: bool) -> None:
+        """Go on carrying, or stop for a while, as with a laptop that is shut."""
+        self.ask(f"system/{'pause' if paused else 'resume'}?device={other.device}", "POST")
+
+
+@contextmanager
+def syncthings(folder: Path, count: int) -> Iterator[list[Syncthing]]:
+    """Some syncthings that carry one folder; each has its own copy of it below `folder`."""
+    if shutil.which("syncthing") is None:
+        pytest.skip("Syncthing is not installed (syncthing)")
+    found = [
+        Syncthing(folder / f"syncthing {number}", folder / f"carried {number}") for number in range(count)
+    ]
+    for each in found:
+        each.configure(found)
+    with ExitStack() as stack:
+        for each in found:
+            stack.enter_context(each.running())
+        yield found

@@ -15,7 +15,7 @@ pytest.importorskip("urllib3", reason="places on servers need urllib3")
 from jpterm_like.places.base import PlaceError
 from jpterm_like.places.copying import Side, copy, is_possible, is_same, look
 from jpterm_like.places.local import LocalPlace
-from tests.places.rounds import SERVERS, Site, Story, kill_rounds, quick_folder, site
+from tests.places.rounds import SERVERS, Site, Story, kill_rounds, kill_text_rounds, quick_folder, site
 
 
 def share(request: pytest.FixtureRequest, option: str, kinds: int) -> tuple[int, int]:
@@ -36,6 +36,20 @@ def test_accidents_of_a_command_that_is_killed(
         monkeypatch.setenv("TMPDIR", str(folder))
         killed = kill_rounds(found, folder, kind, rounds, first)
     assert killed >= rounds // 3 or rounds < 5, f"only {killed} of {rounds} were killed before they ended"
+
+
+@pytest.mark.amount
+@pytest.mark.parametrize("kind", SERVERS)
+def test_accidents_of_a_command_that_is_killed_over_texts(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """With the server of the texts, which dies at the same moment: each word is on both sides once after the next runs."""
+    rounds, first = share(request, "--text-kills", len(SERVERS))
+    if not rounds:
+        pytest.skip("takes long; python -m tests.trust plays it")
+    with site(kind, behind_a_line=False) as found:
+        killed = kill_text_rounds(found, tmp_path, kind, rounds, first)
+    assert killed >= rounds // 5 or rounds < 5, f"only {killed} of {rounds} were killed before they ended"
 
 
 def synced(first: LocalPlace, second: object, folder: Path) -> tuple[Side, Side]:
