@@ -11,8 +11,10 @@ import os
 import posixpath
 import select
 import stat
+import struct
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import IO, Any, Final, TypeVar
@@ -24,6 +26,7 @@ from paramiko.ssh_exception import SSHException
 
 from jpterm_like.errors import escape_for_terminal, explain
 from jpterm_like.places.base import (
+    BYTES_PER_S_MIN,
     FILE_BYTES_MAX,
     SILENCE_S,
     Damaged,
@@ -43,6 +46,13 @@ _Result = TypeVar("_Result")
 
 PART_BYTES: Final = 32 << 10
 """Bytes of a file in one message of SFTP."""
+
+ANSWER_BYTES_MAX: Final = 64 << 20
+"""Most bytes that are read in one call: a listing of some hundred thousand files. Only somebody who means harm sends more."""
+
+
+_NONSENSE: Final = (ValueError, struct.error)
+"""What the library raises for messages that are none."""
 
 
 class _FileRead(SFTPFile):  # type: ignore[misc]  # paramiko has no types
@@ -89,7 +99,9 @@ class SftpPlace:
             return {
                 each.filename: each.st_size
                 for each in client.listdir_attr(self._folder)
-                if is_file_name(each.filename) and each.st_mode is not None and stat.S_ISREG(each.st_mode)
+                if is_file_name(each.filename)
+                and stat.S_ISREG(each.st_mode or 0)
+                and each.st_size is not None
             }
 
         return self._ask_folder(call)
@@ -101,8 +113,9 @@ class SftpPlace:
         def call(client: Any) -> bytes:
             with client.open(path, "rb") as file:
                 file.__class__ = _FileRead
-                size_bytes = file.stat().st_size
-                if not stat.S_ISREG(file.stat().st_mode) or (end is not None and end > size_bytes):
+                found = file.stat()
+                size_bytes = found.st_size or 0
+                if not stat.S_ISREG(found.st_mode or 0) or (end is not None and end > size_bytes):
                     raise Damaged(f"{escape_for_terminal(name)} is shorter than it should be.")
                 last = min(size_bytes, start + FILE_BYTES_MAX + 1) if end is None else end
                 parts: list[bytes] = []
@@ -162,10 +175,12 @@ class SftpPlace:
             if self._client is None:
                 self._line = self._connect()
                 self._client = SFTPClient(self._line)  # type: ignore[arg-type, unused-ignore]  # what it uses of a channel
+            assert self._line is not None
+            self._line.begin_call()
             return call(self._client)
         except PlaceError:
             raise
-        except (EOFError, SSHException, SFTPError, TimeoutError, ConnectionError, BrokenPipeError) as problem:
+        except (EOFError, SSHException, SFTPError, TimeoutError, ConnectionError, *_NONSENSE) as problem:
             said = self._line.said() if self._line is not None else ""
             self.close()
             reason = f": {escape_for_terminal(said)}" if said else ""
@@ -207,17 +222,34 @@ class _Line:
             raise
         assert self._process.stdin is not None and self._process.stdout is not None
         self._to, self._from = self._process.stdin, self._process.stdout
+        self.begin_call()
+
+    def begin_call(self) -> None:
+        """Count the bytes and the time of a call from now on."""
+        self._sent_bytes = self._received_bytes = 0
+        self._began_s = time.monotonic()
 
     def get_name(self) -> str:
         return "sftp"
 
     def send(self, data: bytes) -> int:
-        return os.write(self._to.fileno(), data)
+        if not select.select([], [self._to], [], SILENCE_S)[1]:
+            raise TimeoutError
+        count = os.write(self._to.fileno(), data[: select.PIPE_BUF])  # more would be waited for
+        self._sent_bytes += count
+        return count
 
     def recv(self, size_bytes: int) -> bytes:
         if not select.select([self._from], [], [], SILENCE_S)[0]:
             raise TimeoutError
-        return os.read(self._from.fileno(), size_bytes)
+        data = os.read(self._from.fileno(), size_bytes)
+        self._received_bytes += len(data)
+        moved_bytes = self._sent_bytes + self._received_bytes
+        if time.monotonic() - self._began_s > SILENCE_S + moved_bytes / BYTES_PER_S_MIN:
+            raise TimeoutError
+        if self._received_bytes > ANSWER_BYTES_MAX:
+            raise SFTPError("more than any answer has")
+        return data
 
     def recv_ready(self) -> bool:
         return bool(select.select([self._from], [], [], 0)[0])

@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("paramiko", reason="places that ssh reaches need paramiko")
 
+from jpterm_like.places import sftp
 from jpterm_like.places.base import Damaged, Place, Refused, Unreachable
 from jpterm_like.places.sftp import SftpPlace
 from tests.places.conformance import PlaceConformance
@@ -107,3 +108,54 @@ def test_a_program_that_speaks_no_sftp(folder: Path) -> None:
     with pytest.raises(Unreachable) as caught:
         place.list()
     assert "\x1b" not in str(caught.value)
+
+
+LIAR = """
+import os, struct, sys, time
+
+def packet(kind, body):
+    return struct.pack(">IB", len(body) + 1, kind) + body
+
+def text(data):
+    return struct.pack(">I", len(data)) + data
+
+def answer(data):
+    os.write(1, data)
+
+def entry(name, attributes):
+    return text(name) + text(b"long") + attributes
+
+REGULAR = struct.pack(">II", 4, 0o100644)  # a mode, and no size
+name = b"x" * 200 + b".jpk"
+while head := sys.stdin.buffer.read(5):
+    length, kind = struct.unpack(">IB", head)
+    body = sys.stdin.buffer.read(length - 1)
+    if kind == 1:
+        answer(packet(2, struct.pack(">I", 3)))
+    elif kind == 11:
+        answer(packet(102, body[:4] + text(b"handle")))
+    elif kind == 12:
+        entries = [entry(b"\\xff.jpk" if sys.argv[1] == "bytes" else name, REGULAR)] * 100
+        if sys.argv[1] == "short":
+            answer(packet(104, b"x"))
+        elif sys.argv[1] == "slow":
+            for byte in packet(104, bytes(1000)):
+                answer(bytes([byte]))
+                time.sleep(0.05)
+        else:
+            answer(packet(104, body[:4] + struct.pack(">I", len(entries)) + b"".join(entries)))
+    else:
+        answer(packet(101, body[:4] + struct.pack(">I", 1) + text(b"end") + text(b"en")))
+"""
+
+
+@pytest.mark.parametrize("lie", ["endless", "slow", "short", "bytes"])
+def test_a_server_that_lies_is_one_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, lie: str) -> None:
+    """A listing without an end, or a byte now and then, or nonsense."""
+    monkeypatch.setattr(sftp, "ANSWER_BYTES_MAX", 1 << 20)
+    monkeypatch.setattr(sftp, "SILENCE_S", 0.5 if lie in ("slow", "short") else 60)
+    with (
+        closing(SftpPlace([sys.executable, "-c", LIAR, lie], "web", "sftp://box/web")) as place,
+        pytest.raises(Unreachable, match="does not answer"),
+    ):
+        place.list()
