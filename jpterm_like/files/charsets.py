@@ -141,6 +141,15 @@ def charset_of(raw: bytes, known: Known = UNKNOWN) -> str | None:
     return next((charset for charset in guesses(raw) if decodes(raw, charset)), None)
 
 
+def may_be_text(start: bytes) -> bool:
+    """Whether a file that begins so may be text in a charset that is not UTF-8. Guesses nothing, so it is quick."""
+    if marked_charset(start) in WIDE:
+        return True
+    if b"\0" in start:
+        return charset_of(start[: len(start) // 4 * 4]) is not None
+    return not _is_binary(start)
+
+
 def is_settled(known: Known) -> bool:
     """Whether a file is known to be UTF-8. If it is not any more, it may be half written or broken, and nothing is guessed."""
     return bool(known.raw) and known.charset == UTF_8

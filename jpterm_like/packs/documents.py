@@ -16,7 +16,7 @@ from crdt import Version
 from crdt.binary import encode_text
 from crdt.errors import ForeignOp
 from crdt.messages import ANNOUNCE, MARK, read_message
-from jpterm_like.packs.records import LINEAGE_BYTES, Birth, Hello, Name
+from jpterm_like.packs.records import LINEAGE_BYTES, Birth, Form, Hello, Name
 
 SAVED_MAX: Final = 16
 """States of plain files that are known of each document."""
@@ -109,6 +109,8 @@ class DocumentNotes:
     """DELETED of versions that packs do not have whole. They count once packs have: nobody can delete what is written later."""
     deleted_here: Version | None = None
     """The same when the file here was last deleted for it."""
+    form: Form | None = None
+    """The form of the plain file that the document began with; of several that were written, the one that compares higher."""
     saved: dict[str, Version] = field(default_factory=dict)
     """Versions that plain files held, by the digests of the files; the last SAVED_MAX."""
     name_here: str = ""
@@ -164,6 +166,9 @@ class DocumentNotes:
     def is_deleted(self, version: Version) -> bool:
         """Whether the document is deleted for somebody with this version: operations that no deletion knew of bring it back."""
         return self.deleted is not None and version <= self.deleted
+
+    def note_form(self, form: Form) -> None:
+        self.form = form if self.form is None else max(self.form, form)
 
     def note_saved(self, digest: bytes, version: Version) -> None:
         self.saved.pop(digest.hex(), None)
@@ -228,6 +233,7 @@ class Documents:
                 "deleted": _version_text(notes.deleted),
                 "deletions_ahead": [version.encode().hex() for version in notes.deletions_ahead],
                 "deleted_here": _version_text(notes.deleted_here),
+                "form": notes.form,
                 "saved": {digest: _version_text(version) for digest, version in notes.saved.items()},
                 "here": notes.name_here,
                 "identity": notes.identity_here.hex(),
@@ -268,6 +274,7 @@ class Documents:
                         Version.decode(bytes.fromhex(each)) for each in fields.get("deletions_ahead", ())
                     ],
                     deleted_here=_version(fields["deleted_here"]),
+                    form=_form(fields.get("form")),
                     saved={
                         str(digest): version
                         for digest, text in fields["saved"].items()
@@ -343,6 +350,13 @@ def _birth(written: Any) -> Birth | None:
     if len(lineage) != LINEAGE_BYTES:
         raise ValueError("not a lineage")
     return Birth(lineage, str(written[1]))
+
+
+def _form(written: Any) -> Form | None:
+    if written is None:
+        return None
+    charset, bom, end = written
+    return Form(str(charset), bool(bom), str(end))
 
 
 def _numbered(written: Any) -> tuple[int, str]:

@@ -30,6 +30,10 @@ DELETED: Final = 4
 SAVED: Final = 5
 HELLO: Final = 6
 NAMES: Final = 7
+FORM: Final = 8
+
+CHARSET_BYTES_MAX: Final = 32
+LINE_END_BYTES_MAX: Final = 2
 
 NAME_BYTES_MAX: Final = 4096
 """Longest name of a document, person or release in UTF-8."""
@@ -104,7 +108,19 @@ class Names(NamedTuple):
     """The first bytes of the document's id, `HINT_BYTES` of them, and the name."""
 
 
-Content = Birth | Changes | Name | Deleted | Saved | Hello | Names
+class Form(NamedTuple):
+    """The form that the plain file had when the document came into the collection, if it was not UTF-8 with line feeds alone. Files that are
+    made later begin with it; after that each has its own."""
+
+    charset: str
+    """Its name in Python."""
+    bom: bool
+    """Whether it began with a byte order mark."""
+    end: str
+    """Its most frequent line end."""
+
+
+Content = Birth | Changes | Name | Deleted | Saved | Hello | Names | Form
 
 FORMAT: Final = 0
 """The one format of each payload so far."""
@@ -150,6 +166,11 @@ def encode(content: Content) -> PackRecord:
                 out += hint
                 write_bytes(out, _name_bytes(name))
             return PackRecord(NAMES, FORMAT, bytes(out))
+        case Form(charset, bom, end):
+            out.append(bom)
+            write_bytes(out, charset.encode("ascii"))
+            write_bytes(out, end.encode("ascii"))
+            return PackRecord(FORM, FORMAT, bytes(out))
 
 
 def decode(record: PackRecord) -> Content | None:
@@ -182,6 +203,11 @@ def decode(record: PackRecord) -> Content | None:
             hint = reader.exactly(HINT_BYTES)
             names.append((hint, decode_text(reader.exactly(reader.number(NAME_BYTES_MAX)))))
         return Names(tuple(names))
+    if kind == FORM:
+        bom = reader.number(1)
+        charset = decode_text(reader.exactly(reader.number(CHARSET_BYTES_MAX)))
+        end = decode_text(reader.exactly(reader.number(LINE_END_BYTES_MAX)))
+        return Form(charset, bool(bom), end)
     return None
 
 

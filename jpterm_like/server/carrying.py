@@ -21,13 +21,16 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from crdt import Contradiction, ForeignOp, TextBuffer, Version
 from jpterm_like.collection import Collection, collection_folder, load
 from jpterm_like.errors import JptermError, escape_for_terminal
-from jpterm_like.files.read import FileProblem, read_plain
+from jpterm_like.files.charsets import UTF_8
+from jpterm_like.files.encoding import Form
+from jpterm_like.files.read import FileProblem, NotText, read_plain
 from jpterm_like.packs import records
 from jpterm_like.packs.documents import (
     DocumentNotes,
@@ -165,7 +168,7 @@ class _Carry:
     async def run(self) -> None:
         await asyncio.to_thread(self._packs.begin)
         self._known = self._packs.known
-        names = await asyncio.to_thread(self._shared.names)
+        names = await asyncio.to_thread(self._shared.names_in_any_charset)
         self._here = {
             notes.name_here: document for document, notes in self._known.notes.items() if notes.name_here
         }
@@ -316,6 +319,10 @@ class _Carry:
                     await self._bring_back(name, document)
                 return
             opened = await self._documents.open(pad_name, path)
+        except NotText as problem:
+            if document is not None:  # else it looked like text in some charset, and is none
+                self._fail(document, str(problem))
+            return
         except JptermError as problem:
             self._fail(document, str(problem))
             return
@@ -441,6 +448,7 @@ class _Carry:
             birth = notes.birth or Birth(lineage, name)
             self._packs.gather(document, birth)
             known.note_birth(document, birth, self._collection.lane)
+            self._gather_form(opened.document, document)
         await self._gather_changes(opened, document, notes)
         await self._gather_notes(opened.document, document, notes)
         if self._packs.is_much_gathered:
@@ -494,6 +502,14 @@ class _Carry:
         for record in notes.rename(name):
             self._packs.gather(document, record)
         notes.name_applied = notes.name
+
+    def _gather_form(self, here: Document, document: bytes) -> None:
+        """Gather the form of the file that a document began with, if it is not the usual one."""
+        bom, ends, charset = here.form
+        form = records.Form(charset, bom, ends[0] if ends else "\n")
+        if form != records.Form(UTF_8, False, "\n"):
+            self._known.of(document).note_form(form)
+            self._packs.gather(document, form)
 
     async def _gather_notes(self, here: Document, document: bytes, notes: DocumentNotes) -> None:
         """Gather what the file holds, and that it was deleted."""
@@ -620,10 +636,21 @@ class _Carry:
             await self._commits.commit(opened)  # before the file has it
             try:
                 # A file that was deleted here stays so; one that was never here is made, also an empty one.
-                await self._commits.with_store(opened, here.save if is_new else here.autosave)
+                await self._commits.with_store(
+                    opened, partial(self._make_file, here, notes) if is_new else here.autosave
+                )
             except JptermError as problem:
                 here.report_unwritable(problem)
                 self._tell(str(problem))
+
+    async def _make_file(self, here: Document, notes: DocumentNotes) -> None:
+        """Write the file of a document that came; where there was none, in the form that it began with, if that is possible."""
+        if notes.form is not None and not here.is_there:
+            charset, bom, end = notes.form
+            with contextlib.suppress(JptermError):
+                await here.reform(Form(bom, (end,), charset))
+                return
+        await here.save()
 
     async def _integrate(self, pad: Pad, document: bytes, came: Extent) -> None:
         """Integrate all operations of a document that came, and note in `came` which others have written."""

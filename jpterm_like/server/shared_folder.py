@@ -8,10 +8,12 @@ from __future__ import annotations
 import codecs
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
 from jpterm_like.errors import escape_for_terminal, explain
+from jpterm_like.files.charsets import may_be_text
 from jpterm_like.files.read import FILE_BYTES_MAX, FileProblem, NotAFile, NotShared, problem_of
 from jpterm_like.files.root import LinkInPath, NameInFolder, Root, RootGone
 from jpterm_like.files.safe_names import repository_in, why_not_served, why_not_shared
@@ -122,13 +124,21 @@ class SharedFolder:
         return True
 
     def names(self) -> list[str]:
-        """Return the names of all text files in the folder, sorted, among its first ENTRIES_MAX files and folders.
+        """Return the names of all files in the folder that look like text in UTF-8; see `names_in_any_charset`."""
+        return self._names(_is_utf_8)
+
+    def names_in_any_charset(self) -> list[str]:
+        """Return the names of all files in the folder that may be text, sorted, among its first ENTRIES_MAX files and folders.
 
         Symbolic links are left out: their targets have names of their own, or are not shared.
 
         Raises:
             FileProblem: the path leads to another folder by now.
         """
+        return self._names(lambda start, size_bytes: _is_utf_8(start, size_bytes) or may_be_text(start))
+
+    def _names(self, looks_like_text: Callable[[bytes, int], bool]) -> list[str]:
+        """Return the names of the files whose beginning and size are right; see `names_in_any_charset`."""
         names: list[str] = []
         folders = [""]
         seen = 0
@@ -155,7 +165,9 @@ class SharedFolder:
                     elif (
                         entry.is_file(follow_symlinks=False)
                         and not why_not_shared(name)
-                        and _looks_like_text(NameInFolder(opened, entry.name, path / entry.name, owned=False))
+                        and _begins_as(
+                            looks_like_text, NameInFolder(opened, entry.name, path / entry.name, owned=False)
+                        )
                     ):
                         names.append(name)
             except OSError:
@@ -169,15 +181,24 @@ class SharedFolder:
         return repository_in([folder for folder in path.parents if folder.is_relative_to(self.root.path)])
 
 
-def _looks_like_text(place: NameInFolder) -> bool:
+def _begins_as(looks_like_text: Callable[[bytes, int], bool], place: NameInFolder) -> bool:
+    """Whether the beginning of a file is right, and it is not too long."""
     try:
         fd = place.open(os.O_RDONLY)
         try:
-            size, start = os.fstat(fd).st_size, os.read(fd, GLANCE_BYTES)
+            size_bytes, start = os.fstat(fd).st_size, os.read(fd, GLANCE_BYTES)
         finally:
             os.close(fd)
-        # The last character may be cut.
-        text = codecs.getincrementaldecoder("utf-8")().decode(start, final=size <= len(start))
-        return "\0" not in text and size <= FILE_BYTES_MAX
-    except (OSError, UnicodeDecodeError):
+        return size_bytes <= FILE_BYTES_MAX and looks_like_text(start, size_bytes)
+    except OSError:
         return False
+
+
+def _is_utf_8(start: bytes, size_bytes: int) -> bool:
+    """Whether a file of that size, which begins so, looks like text in UTF-8."""
+    try:
+        # The last character may be cut.
+        text = codecs.getincrementaldecoder("utf-8")().decode(start, final=size_bytes <= len(start))
+    except UnicodeDecodeError:
+        return False
+    return "\0" not in text

@@ -18,7 +18,7 @@ from jpterm_like.packs import records
 from jpterm_like.packs.marker import encode, marker_name
 from jpterm_like.packs.names import MarkerName, lane_name
 from jpterm_like.packs.pack import encode as encode_pack
-from jpterm_like.packs.records import Birth, Changes, Content, Deleted, Hello, Name, Saved, document_id
+from jpterm_like.packs.records import Birth, Changes, Content, Deleted, Form, Hello, Name, Saved, document_id
 from jpterm_like.retention import forget
 from jpterm_like.server.carrying import Carrying, _Carry
 from jpterm_like.server.connections import OpenDocument
@@ -426,11 +426,61 @@ def test_a_copied_state_folder_begins_a_lane_of_its_own(
 
 def test_a_file_that_is_no_text_is_left_alone(ann: Person, bob: Person, place: Path) -> None:
     (ann.texts / "a.bin").write_bytes(b"\0\1\2")
+    (ann.texts / "b.bin").write_bytes(b"\xe4" * 9000 + b"\0\1\2")
     ann.write(".hidden", "secret\n")
     ann.write("notes.md", "hello\n")
-    ann.sync(place)
+    assert ann.sync(place)["same"]
     bob.sync(place)
     assert bob.files() == {"notes.md": "hello\n"}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "ä\nhello\n".encode("utf-16"),
+        "hello you\n".encode("utf-16-le"),
+        "Grüße über Öl\r\n".encode("latin-1"),
+        b"a\r\nb\r\n",
+        b"\xef\xbb\xbfa\n",
+    ],
+)
+def test_a_file_is_made_in_the_form_that_it_had(ann: Person, bob: Person, place: Path, raw: bytes) -> None:
+    """In another charset, with a mark, with other line ends: as a document of its own, and as one that was there before."""
+    (ann.texts / "notes.txt").write_bytes(raw)
+    carla = Person(ann.texts.parent, "Carla", ann._monkeypatch)
+    (carla.texts / "notes.txt").write_bytes(raw)
+    for person in (ann, bob, carla, ann):
+        assert person.sync(place)["same"]
+        assert [path.read_bytes() for path in person.texts.iterdir()] == [raw]
+
+    async def write(server: Server) -> None:
+        document = await opened(server, bob, "notes.txt")
+        document.document.pad.replace(0, 0, "b", 0.0)
+        await document.document.save()
+
+    bob.do(write)
+    for person in (bob, ann, carla):
+        assert person.sync(place)["same"]
+    [made] = {(person.texts / "notes.txt").read_bytes() for person in (ann, bob, carla)}
+    assert made != raw and len(made) in (len(raw) + 1, len(raw) + 2)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        Form("no charset", False, "\n"),
+        Form("utf-8", True, "x"),
+        Form("utf_7", False, "\r\n"),
+        Form("", True, ""),
+    ],
+)
+def test_a_form_that_is_none_is_left_out(ann: Person, bob: Person, place: Path, form: Form) -> None:
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    genesis = TextBuffer.genesis("odd\n")
+    birth = Birth(genesis.lineage, "odd.md")
+    put_pack(place, ann, birth, Changes(genesis.changes_since(Version())), form)
+    assert bob.sync(place)["same"] and bob.files() == {"notes.md": "hello\n", "odd.md": "odd\n"}
 
 
 def hostile_names() -> list[str]:
