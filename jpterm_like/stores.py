@@ -22,6 +22,7 @@ from jpterm_like.errors import JptermError
 from jpterm_like.files import private
 from jpterm_like.files.ephemeral import is_in_memory
 from jpterm_like.storage.base import Storage
+from jpterm_like.storage.disk_layout import is_folder_name
 from jpterm_like.storage.folder import (
     FolderStorage as FolderStorage,  # also for `index`, which compares states
 )
@@ -121,6 +122,15 @@ def note_served(paths: Paths, root: Path) -> None:
 
     with contextlib.suppress(OSError, JptermError):
         private.change(paths.state / _SERVED, new)
+
+
+def has_histories(store: Path) -> bool:
+    """Whether the folder of a store has the history of a document of this user. A folder of that name may be something else: the
+    README of 0.2.0 made an environment of Python in `~/.jpterm-like`. One that cannot be listed belongs to somebody else.
+    """
+    with contextlib.suppress(OSError):
+        return any(map(is_folder_name, os.listdir(store)))
+    return False
 
 
 def served_roots(paths: Paths) -> list[Path]:

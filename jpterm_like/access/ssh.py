@@ -39,9 +39,11 @@ OPTIONS: Final = (
 """Options of ssh. As in sftp and scp, nothing is forwarded that the user's settings forward for terminals."""
 
 REMOTE: Final = (
-    'exec sh -c \'PATH="$HOME/.jpterm-like/bin:$HOME/.local/bin:$PATH"; exec jpterm-like bridge "$0"\' %s'
+    'exec sh -c \'PATH="$HOME/.local/opt/jpterm-like/bin:$HOME/.jpterm-like/bin:$HOME/.local/bin:$PATH"; '
+    'exec jpterm-like bridge "$0"\' %s'
 )
-"""Command on the other machine. A login without a terminal often has a shorter PATH than one with it."""
+"""Command on the other machine. A login without a terminal often has a shorter PATH than one with it. The folders are those in which
+the README installs, today's and that of 0.2.0."""
 
 
 class _Connection(NamedTuple):
@@ -213,7 +215,7 @@ class SshAddress:
         if code in (126, 127):
             return CannotConnect(
                 f"jpterm-like is not installed on {host}; run there, in a copy of its repository: "
-                "python3 -m venv ~/.jpterm-like && ~/.jpterm-like/bin/pip install ."
+                "python3 -m venv ~/.local/opt/jpterm-like && ~/.local/opt/jpterm-like/bin/pip install ."
             )
         if code == 2 or (ours is not None and "bridge" in ours):
             return CannotConnect(

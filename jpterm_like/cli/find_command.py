@@ -61,12 +61,13 @@ def _find(options: Namespace) -> int:
     from jpterm_like.access.discovery import STORE_FOLDER
     from jpterm_like.config import Paths
     from jpterm_like.index.search import find
-    from jpterm_like.stores import note_served
+    from jpterm_like.stores import has_histories, note_served
 
     if not 1 <= options.limit <= SHOWN_MAX:
         raise JptermError(f"-n takes a number from 1 to {SHOWN_MAX:,}.")
     paths, here = Paths.of_user(), Path.cwd()
-    if (root := next((it for it in (here, *here.parents) if (it / STORE_FOLDER).is_dir()), None)) is not None:
+    root = next((it for it in (here, *here.parents) if has_histories(it / STORE_FOLDER)), None)
+    if root is not None:
         note_served(paths, root)
     progress = _IndexingProgress()
     try:

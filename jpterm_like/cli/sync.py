@@ -21,7 +21,7 @@ from typing import Final
 from jpterm_like import clock
 from jpterm_like import collection as collections
 from jpterm_like.access.addresses import Address, LocalFileAddress
-from jpterm_like.access.discovery import STORE_FOLDER, find_server, find_server_of
+from jpterm_like.access.discovery import STORE_FOLDER, find_server_of
 from jpterm_like.cli.place_commands import REASONS, open_for_person
 from jpterm_like.cli.progress import Progress
 from jpterm_like.cli.sync_report import Totals, collect_facts, count_packs, describe
@@ -37,6 +37,7 @@ from jpterm_like.places.exchange import Memory, Report, exchange
 from jpterm_like.places.local import LocalPlace
 from jpterm_like.places.mirror import Mirror
 from jpterm_like.places.part import Part
+from jpterm_like.stores import has_histories
 
 ROUNDS_MAX: Final = 4
 """Most exchanges in one run: what comes may cause new notes of ours, and these are sent as well."""
@@ -466,8 +467,6 @@ def server_of(folder: Path) -> Address:
         JptermError: the folder was served, and its histories are with no running server.
     """
     for each in (folder, *folder.parents):
-        if not (each / STORE_FOLDER).is_dir():
-            continue
         server = find_server_of(each)
         if server is not None and server.tokens:
             raise JptermError(
@@ -476,7 +475,7 @@ def server_of(folder: Path) -> Address:
             )
         if server is not None:
             return server.address
-        if find_server(each / "x") is not None or any((each / STORE_FOLDER).iterdir()):
+        if has_histories(each / STORE_FOLDER):
             raise JptermError(
                 f"{escape_for_terminal(each)} was served, and its histories are there: start 'jpterm-like serve {escape_for_terminal(each)}', "
                 "and run this again."

@@ -12,7 +12,9 @@ import pytest
 
 from crdt import TextBuffer, Version
 from jpterm_like import collection as collections
+from jpterm_like.access.addresses import LocalFileAddress
 from jpterm_like.cli.main import main
+from jpterm_like.cli.sync import server_of
 from jpterm_like.errors import JptermError
 from jpterm_like.packs import records
 from jpterm_like.packs.marker import encode, marker_name
@@ -23,6 +25,7 @@ from jpterm_like.retention import forget
 from jpterm_like.server.carrying import Carrying, _Carry
 from jpterm_like.server.connections import OpenDocument
 from jpterm_like.server.server import Server
+from jpterm_like.storage.disk_layout import folder_name
 from tests.cli.syncing import Person
 from tests.places.simulation import Killed
 
@@ -910,3 +913,16 @@ def test_a_mistake_of_ours_in_the_server_ends_the_command(
     assert "mistake" in ann.sync(place)["refused"].lower()
     assert mistakes
     mistakes.clear()
+
+
+def test_an_environment_with_the_name_of_a_store_is_no_served_folder(tmp_path: Path) -> None:
+    """The README of 0.2.0 made one in the home folder; then no folder of that home could be synced."""
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    environment = tmp_path / ".jpterm-like"
+    (environment / "bin").mkdir(parents=True)
+    (environment / "pyvenv.cfg").touch()
+    assert server_of(texts) == LocalFileAddress(texts, "texts")
+    (environment / folder_name("notes.md", b"notes.md")).mkdir()
+    with pytest.raises(JptermError, match="was served, and its histories are there"):
+        server_of(texts)
