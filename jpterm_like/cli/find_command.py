@@ -139,15 +139,15 @@ def _notes(answer: Answer, limit: int, here: str) -> Iterator[str]:
     gone = list(_without_files(answer, here))
     yield from gone[:REMARKS_MAX]
     if (more := len(gone) - REMARKS_MAX) > 0:
-        yield f"{more:,} more documents have no file any more."
+        yield f"{more:,} more documents have no file."
 
 
 def _without_files(answer: Answer, here: str) -> Iterator[str]:
-    """Yield a sentence about each document whose file was removed: its text is still found."""
+    """Yield a sentence about each document without a file, since it was removed or never saved: its text is still found."""
     for place in dict.fromkeys(it.place for it in answer.found):
         if place.startswith("/") and not os.path.lexists(place):
             near = _near(place, here)
-            yield f"{near} has no file any more, and its text is kept: jpterm-like cat {shlex.quote(near)}"
+            yield f"{near} has no file, and its text is kept: jpterm-like cat {shlex.quote(near)}"
 
 
 def _as_json(answer: Answer) -> Iterator[str]:

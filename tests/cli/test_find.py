@@ -36,7 +36,7 @@ def test_words_are_found_with_the_place_to_go_to(notes: Path) -> None:
     notes.unlink()
     gone = run("find", "rottnest")
     assert gone.stdout and gone.stderr == (
-        f"jpterm-like: {notes} has no file any more, and its text is kept: jpterm-like cat '{notes}'\n"
+        f"jpterm-like: {notes} has no file, and its text is kept: jpterm-like cat '{notes}'\n"
     )
     nothing = run("find", "wombat")
     assert (nothing.returncode, nothing.stdout, nothing.stderr) == (1, "", "")
@@ -69,9 +69,9 @@ def test_a_folder_that_was_served_is_searched_from_anywhere(
 ) -> None:
     folder = tmp_path / "shared"
     folder.mkdir()
-    with_server = Serve(folder, "--save-after", "0.1")
+    with_server = Serve(folder)
     try:
-        done("append", f"{with_server.url}/docs.md", "a quokka of the team", "--name", "Ann")
+        done("append", f"{with_server.url}/docs.md", "a quokka of the team", "--name", "Ann", "--save")
         monkeypatch.chdir("/")
         assert done("find", "quokka") == f"{folder}/docs.md:1: a quokka of the team\n"
     finally:
