@@ -29,6 +29,7 @@ from jpterm_like.client.carrying import carry
 from jpterm_like.collection import Collection, PlaceNote
 from jpterm_like.config import Paths, display_name
 from jpterm_like.errors import JptermError, escape_for_terminal
+from jpterm_like.files.carriers import carrier_of
 from jpterm_like.packs.decisions import Standing, standing, to_fetch, to_send
 from jpterm_like.packs.documents import Documents
 from jpterm_like.packs.names import read_listing
@@ -41,6 +42,12 @@ from jpterm_like.stores import has_histories
 
 ROUNDS_MAX: Final = 4
 """Most exchanges in one run: what comes may cause new notes of ours, and these are sent as well."""
+
+CARRIED_TWICE: Final = (
+    "{} carries the files in {} as well. To another machine that syncs these texts it brings them beside their history, before it or after it: then lines "
+    "are there twice, or go. Keep the texts in a folder outside of it."
+)
+"""Told once by a run: a program carries the plain files, too."""
 
 LOOK_S: Final = 2.0
 """Shortest pause between two looks at the texts while they are kept in step."""
@@ -79,6 +86,8 @@ def sync(written: str, folder: Path, *, name: str | None, dry_run: bool, as_json
             print(json.dumps(facts) if as_json else escape_for_terminal(sentence))
             return 0
         totals = run.run()
+        if (carrier := carrier_of(folder)) is not None:
+            totals.notices.insert(0, CARRIED_TWICE.format(carrier, folder))
         say(totals)
         if watch:
             run.watch(say)

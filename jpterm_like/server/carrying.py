@@ -28,6 +28,7 @@ from typing import Final
 from crdt import Contradiction, ForeignOp, TextBuffer, Version
 from jpterm_like.collection import Collection, collection_folder, load
 from jpterm_like.errors import JptermError, escape_for_terminal
+from jpterm_like.files.carriers import original_of
 from jpterm_like.files.charsets import UTF_8
 from jpterm_like.files.encoding import Form
 from jpterm_like.files.read import FileProblem, NotText, read_plain
@@ -178,7 +179,7 @@ class _Carry:
         await self._follow_renames([name for name in self._here if name not in unchanged])
         # Files first: so a document that comes and has been here all the time is recognised.
         at_rest = {name for name in unchanged if self._here.get(name) not in self._packs.coming}
-        todo: list[str] = sorted({*names, *self._here} - at_rest)
+        todo: list[str] = sorted({*names, *self._here} - at_rest - self._conflict_copies(names))
         coming = [document for document in self._packs.coming if document not in self._here.values()]
         self._of = len(todo) + len(coming)
         for name in todo:
@@ -196,6 +197,23 @@ class _Carry:
             for document, notes in self._known.notes.items()
         )
         await asyncio.to_thread(self._packs.save)
+
+    def _conflict_copies(self, names: Iterable[str]) -> set[str]:
+        """Return the new files that a carrier of plain files has made of others, where two wrote in one; and tell of them.
+
+        It carries them to all machines, and each of them would make a document of the same copy, with the text once more.
+        """
+        known, copies = {*names, *self._here}, set[str]()
+        for name in sorted(known - self._here.keys()):
+            folder, slash, last = name.rpartition("/")
+            original = original_of(last)
+            if original is not None and f"{folder}{slash}{original}" in known:
+                copies.add(name)
+                self._tell(
+                    f"{name} is a copy that another program made when {original} was written on two machines at once. It is not synced: take over "
+                    "what you need of it, and delete it."
+                )
+        return copies
 
     def _look_from_outside(self) -> set[str]:
         """Return the names whose files and histories look as after the last run. Blocks.

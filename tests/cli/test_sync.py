@@ -179,6 +179,47 @@ def test_texts_and_place_do_not_lie_in_each_other(ann: Person, tmp_path: Path) -
         assert "lie in each other" in ann.sync(place)["refused"]
 
 
+@pytest.mark.parametrize(
+    ("mark", "carrier"),
+    [(".stfolder", "Syncthing"), (".dropbox.cache", "Dropbox"), (".sync_1f.db", "Nextcloud")],
+)
+def test_texts_that_are_carried_as_files_as_well_are_told(
+    ann: Person, place: Path, tmp_path: Path, mark: str, carrier: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one sentence, by a run that a person began; who keeps them outside hears nothing."""
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    assert main(["sync", str(place), str(ann.texts)]) == 0
+    assert capsys.readouterr().out == "Nothing is new; all is the same.\n"
+    (tmp_path / mark).mkdir()
+    assert main(["sync", str(place), str(ann.texts)]) == 0
+    told, _ = capsys.readouterr().out.splitlines()
+    assert told.startswith(f"{carrier} carries the files in {ann.texts} as well.")
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        "notes.sync-conflict-20261129-191435-GE6TANB.md",
+        "notes (Ann's conflicted copy 2026-11-30).md",
+        "notes (conflicted copy 2026-11-30 201512).md",
+        "notes_conflict-20261130-201512.md",
+    ],
+)
+def test_a_copy_that_a_carrier_made_is_no_document(ann: Person, bob: Person, place: Path, copy: str) -> None:
+    """Its text is there already, or a person decides; it is told, and left where it is."""
+    ann.write("docs/notes.md", "hello\n")
+    ann.write(f"docs/{copy}", "hello\nof another machine\n")
+    ann.write(copy, "no copy, because there is no other one\n")
+    facts = ann.sync(place)
+    assert facts["sent_documents"] == 2 and not facts["same"]
+    assert facts["problems"][0].startswith(f"docs/{copy} is a copy that another program made when notes.md")
+    bob.sync(place)
+    assert sorted(bob.files()) == sorted(["docs/notes.md", copy])
+    (ann.texts / "docs" / copy).unlink()
+    assert ann.sync(place)["same"]
+
+
 def test_a_folder_belongs_to_one_collection(ann: Person, bob: Person, place: Path, tmp_path: Path) -> None:
     """Neither another place's collection, nor a folder inside of one that is synced."""
     ann.write("docs/notes.md", "hello\n")
