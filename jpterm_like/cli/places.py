@@ -39,7 +39,7 @@ def _line(known: Collection, address: str, note: PlaceNote) -> str:
         if waiting < 0
         else f"{waiting:,} {'change waits' if waiting == 1 else 'changes wait'}"
         if waiting
-        else "nothing waits that the last sync knew of"
+        else "nothing waited after the last sync"
     )
     return f"{known.folder}  {address}  {when}, {waits}"
 

@@ -96,6 +96,17 @@ def sync(written: str, folder: Path, *, name: str | None, dry_run: bool, as_json
         progress.end()
 
 
+def places_of(folder: Path) -> list[str]:
+    """Return the addresses of the places that a folder was synced with.
+
+    Raises:
+        JptermError: what is noted of the folder cannot be read.
+    """
+    folder = Path(os.path.realpath(folder))
+    found = collections.find(Paths.of_user().state_folder, folder, [])
+    return sorted(address for _, known in found if known.folder == folder for address in known.places)
+
+
 def _check_apart(place: Place, folder: Path) -> None:
     """Check that a place on this machine and the texts do not lie in each other: texts would be carried as files, too."""
     if not isinstance(place, LocalPlace):

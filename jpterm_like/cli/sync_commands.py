@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Final
@@ -14,7 +15,9 @@ def _sync_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "place",
         metavar="PLACE",
-        help="a folder that something carries, such as ~/Dropbox/team, or webdavs://HOST/PATH, sftp://HOST/PATH, s3://BUCKET/PATH",
+        nargs="?",
+        help="a folder that something carries, such as ~/Dropbox/team, or webdavs://HOST/PATH, sftp://HOST/PATH, s3://BUCKET/PATH; default: the places "
+        "that this folder was synced with",
     )
     parser.add_argument(
         "folder",
@@ -43,6 +46,10 @@ def _sync_arguments(parser: ArgumentParser) -> None:
 def _sync(options: Namespace) -> int:
     from jpterm_like.cli.place_commands import is_place
 
+    if options.place is None:
+        if options.copy:
+            raise JptermError("--copy takes a PLACE, and the DIR that is to become one like it.")
+        return _sync_with_known(options)
     if options.copy or is_place(options.folder):
         if options.watch:
             raise JptermError("--watch keeps texts and a place in step, not two places.")
@@ -61,6 +68,43 @@ def _sync(options: Namespace) -> int:
     )
 
 
+def _sync_with_known(options: Namespace) -> int:
+    """Sync this folder with each place that it was synced with. A place that fails does not keep the others."""
+    from jpterm_like.cli.sync import places_of, sync
+    from jpterm_like.errors import escape_for_terminal
+
+    folder = Path.cwd()
+    places = places_of(folder)
+    if not places:
+        raise JptermError(
+            f"{escape_for_terminal(folder)} was not synced yet. Say with which place: jpterm-like sync PLACE"
+        )
+    if options.watch and len(places) > 1:
+        raise JptermError(
+            f"This folder is synced with {len(places)} places. Say which one to watch: jpterm-like sync --watch PLACE"
+        )
+    code = 0
+    for place in places:
+        if len(places) > 1 and not options.json:
+            print(f"{escape_for_terminal(place)}:", flush=True)
+        try:
+            same = sync(
+                place,
+                folder,
+                name=options.name,
+                dry_run=options.dry_run,
+                as_json=options.json,
+                watch=options.watch,
+            )
+        except JptermError as problem:
+            if len(places) == 1:
+                raise
+            print(f"jpterm-like: {problem}", file=sys.stderr, flush=True)
+            same = 1
+        code = max(code, same)
+    return code
+
+
 def _places_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object per line")
 
@@ -74,7 +118,7 @@ def _places(options: Namespace) -> int:
 COMMANDS: Final = (
     Command(
         "sync",
-        "PLACE [DIR]",
+        "[PLACE [DIR]]",
         "sync the texts of a folder through a folder that anything carries",
         "Bring the text files of DIR and PLACE together: what was written here is sent there with its history, and what the others wrote is "
         "merged in. PLACE is a folder outside of DIR that Syncthing, a cloud's client, a network drive or a stick carries to the others, or one "

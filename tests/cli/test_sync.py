@@ -967,3 +967,34 @@ def test_an_environment_with_the_name_of_a_store_is_no_served_folder(tmp_path: P
     (environment / folder_name("notes.md", b"notes.md")).mkdir()
     with pytest.raises(JptermError, match="was served, and its histories are there"):
         server_of(texts)
+
+
+def test_sync_alone_goes_to_each_place_that_is_known(
+    ann: Person,
+    place: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(ann.texts)
+    (ann.texts / "notes.md").write_text("hello\n")
+    ann.sync(place)
+    assert main(["sync"]) == 0
+    assert capsys.readouterr().out == "Nothing is new; all is the same.\n"
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    ann.sync(stick)
+    (ann.texts / "plan.md").write_text("one\n")
+    assert main(["sync"]) == 0
+    sent = "Sent 1 change in 1 document; all is the same.\n"
+    assert capsys.readouterr().out == f"{place}:\n{sent}{stick}:\n{sent}"
+    remove(place)
+    (ann.texts / "plan.md").write_text("one\ntwo\n")
+    assert main(["sync"]) == 1
+    gone = f"The folder {place} cannot be used: it is not there.\n"
+    assert capsys.readouterr().out == f"{place}:\n{gone}{stick}:\n{sent}"
+    assert main(["sync", "--watch"]) == 1
+    assert "Say which one to watch" in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    assert main(["sync"]) == 1
+    assert "was not synced yet" in capsys.readouterr().err
