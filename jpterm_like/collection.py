@@ -84,6 +84,8 @@ class Collection:
     """By address."""
     former: Path | None = None
     """The folder that the texts were in before, until their histories have followed them."""
+    join: str = ""
+    """The name of a file that is to be joined with the other texts that have its name everywhere, in the next run; "" if none is."""
     is_part: bool = False
     """Whether only those documents are here that were opened by name from the place; see `places.part`."""
 
@@ -300,6 +302,7 @@ def _encode(collection: Collection) -> dict[str, Any]:
         "author": collection.author,
         "machine": collection.machine,
         "places": {address: vars(note) for address, note in collection.places.items()},
+        "join": collection.join,
         "part": collection.is_part,
     }
 
@@ -321,6 +324,7 @@ def _decode(facts: Any) -> Collection:
         str(facts["machine"]),
         places,
         None if former is None else Path(former),
+        str(facts.get("join", "")),
         is_part=bool(facts.get("part", False)),
     )
 

@@ -57,8 +57,20 @@ POLL_MOST_S: Final = 60.0
 """The longest of them."""
 
 
-def sync(written: str, folder: Path, *, name: str | None, dry_run: bool, as_json: bool, watch: bool) -> int:
+def sync(
+    written: str,
+    folder: Path,
+    *,
+    name: str | None,
+    join: str = "",
+    dry_run: bool,
+    as_json: bool,
+    watch: bool,
+) -> int:
     """Sync once, or until ctrl+c; return the exit code: 0 if both sides are the same now, 1 if something is on its way.
+
+    Args:
+        join: the name of a file that is to be made one text with the others of its name; "" if none is.
 
     Raises:
         JptermError: it could not be done; nothing is lost, and the next run goes on from there.
@@ -69,7 +81,7 @@ def sync(written: str, folder: Path, *, name: str | None, dry_run: bool, as_json
     progress = Progress(is_shown=False) if as_json else Progress()
     place = open_for_person(written, progress.moved)
     _check_apart(place, folder)
-    run = SyncRun(place, folder, name, progress)
+    run = SyncRun(place, folder, name, progress, join=join)
 
     def say(totals: Totals) -> None:
         progress.end()
@@ -144,12 +156,20 @@ class SyncRun:
 
     Args:
         wanted: of a part of a collection, the name of a text that is to be in it; see `places.part`.
+        join: see `sync`.
     """
 
     def __init__(
-        self, place: Place, folder: Path, name: str | None, progress: Progress, wanted: str = ""
+        self,
+        place: Place,
+        folder: Path,
+        name: str | None,
+        progress: Progress,
+        wanted: str = "",
+        join: str = "",
     ) -> None:
         self._wanted = wanted
+        self._join = join
         self._place = place
         self._folder = folder
         self._name = name
@@ -368,6 +388,7 @@ class SyncRun:
             # A first place gets all; what that is, is counted while it is written.
             note = PlaceNote(unsent_changes=-1 if known.places else 0)
             known = known.with_place(self._place.address, note)
+        known = replace(known, join=self._join)
         collections.save(found, known)
         return known
 
@@ -376,6 +397,9 @@ class SyncRun:
         self.progress.say("Looking at the texts")
         address = server_of(self._folder)
         done = asyncio.run(carry(address, known.collection, self._folder, self._say_documents))
+        if known.join:
+            known, self._join = replace(known, join=""), ""
+            collections.save(found, known)
         totals.got_changes += done.got
         totals.got_documents = max(totals.got_documents, done.got_documents)
         totals.people += [each for each in done.people if each not in totals.people]

@@ -37,6 +37,12 @@ def _sync_arguments(parser: ArgumentParser) -> None:
         help="go on until ctrl+c: what is written on either side is at the other soon",
     )
     parser.add_argument(
+        "--join",
+        metavar="FILE",
+        default="",
+        help="make one text of a file of DIR, such as 'notes (Bob).md', and the others that have its name at the place",
+    )
+    parser.add_argument(
         "--dry-run", action="store_true", help="say what would be sent and fetched, and change nothing"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -53,6 +59,8 @@ def _sync(options: Namespace) -> int:
     if options.copy or is_place(options.folder):
         if options.watch:
             raise JptermError("--watch keeps texts and a place in step, not two places.")
+        if options.join:
+            raise JptermError("--join makes one text of files in a folder of texts, and DIR is a place.")
         from jpterm_like.cli.sync_places import sync_places
 
         return sync_places(options.place, options.folder, dry_run=options.dry_run, as_json=options.json)
@@ -62,6 +70,7 @@ def _sync(options: Namespace) -> int:
         options.place,
         Path(options.folder),
         name=options.name,
+        join=options.join.removeprefix("./"),
         dry_run=options.dry_run,
         as_json=options.json,
         watch=options.watch,

@@ -31,6 +31,8 @@ NUMBER_STEP_MAX: Final = 64
 packs of so many renames may be lost."""
 AHEAD_MAX: Final = 256
 """Names, and deletions, of one document that do not count yet. Only somebody who means harm writes more, and those are forgotten."""
+JOINED_MAX: Final = 64
+"""Documents that one document is joined with. Nobody has so many texts of one name."""
 FORMAT: Final = 1
 """Of what `Documents.encode` writes. Another format is not read: then all of it is made anew from the packs."""
 
@@ -111,6 +113,8 @@ class DocumentNotes:
     """The same when the file here was last deleted for it."""
     form: Form | None = None
     """The form of the plain file that the document began with; of several that were written, the one that compares higher."""
+    joined: set[bytes] = field(default_factory=set)
+    """The documents that somebody made one text with."""
     saved: dict[str, Version] = field(default_factory=dict)
     """Versions that plain files held, by the digests of the files; the last SAVED_MAX."""
     name_here: str = ""
@@ -170,6 +174,10 @@ class DocumentNotes:
     def note_form(self, form: Form) -> None:
         self.form = form if self.form is None else max(self.form, form)
 
+    def note_joined(self, document: bytes) -> None:
+        if len(self.joined) < JOINED_MAX:
+            self.joined.add(document)
+
     def note_saved(self, digest: bytes, version: Version) -> None:
         self.saved.pop(digest.hex(), None)
         self.saved[digest.hex()] = version
@@ -213,6 +221,21 @@ class Documents:
                 )
         return left
 
+    def joined_groups(self) -> list[list[bytes]]:
+        """Return the documents that are one text, sorted; the first of each group is the one that has all of it.
+
+        It follows from the records alone, whatever was joined first.
+        """
+        groups: dict[bytes, set[bytes]] = {}
+        for document, notes in self.notes.items():
+            if notes.birth is None:
+                continue
+            for other in notes.joined:
+                if other != document and other in self.notes and self.notes[other].birth is not None:
+                    group = groups.get(document, {document}) | groups.get(other, {other})
+                    groups.update(dict.fromkeys(group, group))
+        return sorted({tuple(sorted(group)): sorted(group) for group in groups.values()}.values())
+
     def author_of(self, lane: str) -> str:
         """Who writes a lane, as far as that was said."""
         hello = self.hellos.get(lane)
@@ -234,6 +257,7 @@ class Documents:
                 "deletions_ahead": [version.encode().hex() for version in notes.deletions_ahead],
                 "deleted_here": _version_text(notes.deleted_here),
                 "form": notes.form,
+                "joined": sorted(other.hex() for other in notes.joined),
                 "saved": {digest: _version_text(version) for digest, version in notes.saved.items()},
                 "here": notes.name_here,
                 "identity": notes.identity_here.hex(),
@@ -275,6 +299,7 @@ class Documents:
                     ],
                     deleted_here=_version(fields["deleted_here"]),
                     form=_form(fields.get("form")),
+                    joined={bytes.fromhex(other) for other in fields.get("joined", ())},
                     saved={
                         str(digest): version
                         for digest, text in fields["saved"].items()

@@ -31,6 +31,7 @@ SAVED: Final = 5
 HELLO: Final = 6
 NAMES: Final = 7
 FORM: Final = 8
+JOINED: Final = 9
 
 CHARSET_BYTES_MAX: Final = 32
 LINE_END_BYTES_MAX: Final = 2
@@ -120,7 +121,14 @@ class Form(NamedTuple):
     """Its most frequent line end."""
 
 
-Content = Birth | Changes | Name | Deleted | Saved | Hello | Names | Form
+class Joined(NamedTuple):
+    """Somebody made one text of this document and another one: its operations count in the other one, too, or the other's in it."""
+
+    document: bytes
+    """The id of the other one."""
+
+
+Content = Birth | Changes | Name | Deleted | Saved | Hello | Names | Form | Joined
 
 FORMAT: Final = 0
 """The one format of each payload so far."""
@@ -160,6 +168,9 @@ def encode(content: Content) -> PackRecord:
             write_number(out, operations_format)
             write_bytes(out, _name_bytes(release))
             return PackRecord(HELLO, FORMAT, bytes(out) + _name_bytes(author))
+        case Joined(document):
+            assert len(document) == DOCUMENT_BYTES, len(document)
+            return PackRecord(JOINED, FORMAT, document)
         case Names(names):
             for hint, name in names:
                 assert len(hint) == HINT_BYTES, hint
@@ -197,6 +208,8 @@ def decode(record: PackRecord) -> Content | None:
         pack_format, operations_format = reader.number(), reader.number()
         release = decode_text(reader.exactly(reader.number(NAME_BYTES_MAX)))
         return Hello(release, _read_name(reader), pack_format, operations_format)
+    if kind == JOINED:
+        return Joined(reader.exactly(DOCUMENT_BYTES))
     if kind == NAMES:
         names: list[tuple[bytes, str]] = []
         while not reader.at_end():

@@ -18,6 +18,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -49,6 +50,7 @@ from jpterm_like.server.connections import OpenDocument
 from jpterm_like.server.document import DELETED, Document
 from jpterm_like.server.document_names import DocumentNames
 from jpterm_like.server.group_commit import GroupCommit
+from jpterm_like.server.joined_documents import JoinedDocuments, remove_copies
 from jpterm_like.server.open_documents import OpenDocuments
 from jpterm_like.server.shared_folder import SharedFiles, SharedFolder
 from jpterm_like.storage.base import Storage
@@ -59,6 +61,8 @@ SLICE_S: Final = 0.01
 """After integrating or encoding for this long, other tasks get a turn."""
 PROGRESS_S: Final = 0.2
 """Interval between two reports of progress."""
+NO_NAME: Final = (-1, "")
+"""A name that was applied to no file: the document gets its name as soon as that is free."""
 SAVED_SITES_MAX: Final = 500
 """What a plain file held is noted for texts that at most so many openings wrote in: a version takes nine bytes for each."""
 
@@ -163,12 +167,17 @@ class _Carry:
         """The documents that are whole, and can have no file here."""
         self._missing: list[str] = []
         """The names of files that were removed here, and not as one removes a document."""
+        self._joining: dict[bytes, list[bytes]] = {}
+        """The documents that are to be embedded in others now."""
+        self._joined_now: set[bytes] = set()
+        """Those that are joined in this run, as the person here asked for."""
         self._renamed: dict[bytes, str] = {}
         """The names that documents had before others gave them another one."""
 
     async def run(self) -> None:
         await asyncio.to_thread(self._packs.begin)
         self._known = self._packs.known
+        self._joined = JoinedDocuments(self._packs)
         names = await asyncio.to_thread(self._shared.names_in_any_charset)
         self._here = {
             notes.name_here: document for document, notes in self._known.notes.items() if notes.name_here
@@ -189,6 +198,7 @@ class _Carry:
             self._count_one()
             if document in self._packs.coming:
                 await self._add(document)
+        await self._join()
         await self._end_renames()
         self._tell_missing()
         await self._packs.write()
@@ -554,6 +564,9 @@ class _Carry:
         version = here.pad.buffer.version
         name = notes.name_here
         try:
+            if (first := self._joined.first_of(document)) is not None:
+                await self._give_up_file(here, document, first)
+                return
             if notes.is_deleted(version):
                 if notes.deleted_here != notes.deleted and here.file_bytes is not None and here.is_saved:
                     await here.delete_file("Somebody")
@@ -639,6 +652,8 @@ class _Carry:
         buffer, before = here.pad.buffer, here.pad.buffer.version
         came = Extent.of(here.pad.saved)
         await self._integrate(here.pad, document, came)
+        for other in self._joining.pop(document, ()):
+            await self._embed(here.pad, document, other, came)
         if not notes.carried.version <= buffer.version and not buffer.waiting:
             # The store lost something, or is of a backup.
             await asyncio.to_thread(self._packs.read_all, document)
@@ -706,6 +721,75 @@ class _Carry:
             self._left_out.add((document, message.lane))
             self._tell(f"{notes.name_here}: a change that came cannot be read, and is left out: {problem}.")
 
+    # ------------------------------------------------------------------ documents that are one text
+
+    async def _join(self) -> None:
+        """Bring documents together that somebody made one text of."""
+        if self._collection.join:
+            self._begin_join(self._collection.join)
+        if self._joined.groups:
+            await self._packs.write()  # what was gathered of them is read there
+        for first, *others in self._joined.groups:
+            notes = self._known.of(first)
+            lacking = [other for other in others if not self._joined.is_embedded(other)]
+            if not notes.name_here or first in self._refused:
+                continue
+            if lacking:
+                self._joining[first] = lacking
+                await self._look_at(notes.name_here)
+            for other in others:
+                if self._known.of(other).deleted_here is None and (name := self._known.of(other).name_here):
+                    await self._look_at(name)
+            if notes.name_here != notes.wanted_name:
+                notes.name_applied = NO_NAME
+                await self._look_at(notes.name_here)
+
+    def _begin_join(self, name: str) -> None:
+        """Join a text with the others that have its name everywhere, as the person here asked for."""
+        document = self._here.get(name)
+        wanted = "" if document is None else self._known.of(document).wanted_name
+        found = [
+            each
+            for here, each in sorted(self._here.items())
+            if self._known.of(each).wanted_name == wanted and not self._is_deleted(here, each)
+        ]
+        if document is None or len(found) < 2:
+            self._tell(
+                f"There is no {name} here that is synced."
+                if document is None
+                else f"There is no other text called {wanted} here."
+            )
+            return
+        self._joined.join(found)
+        self._joined_now.update(found)
+
+    async def _embed(self, pad: Pad, first: bytes, document: bytes, came: Extent) -> None:
+        """Bring the operations of a joined document into the first one, and note them in `came`."""
+        try:
+            for message in await asyncio.to_thread(lambda: list(self._joined.messages(document))):
+                if pad.buffer.lacks(message.data):
+                    pad.integrate(message.data, self)
+                came.add_message(message.data)
+                await self._turns.give()
+        except ForeignOp as problem:  # or a contradiction, of somebody who means harm
+            self._tell(f"{self._known.of(first).name_here}: a text cannot be joined with it: {problem}.")
+            return
+        if document in self._joined_now:
+            remove_copies(pad, document)
+
+    async def _give_up_file(self, here: Document, document: bytes, first: bytes) -> None:
+        """Delete the file of a document once another one has its text."""
+        notes, version = self._known.of(document), here.pad.buffer.version
+        if here.file_bytes is not None and here.is_saved:
+            if not (version <= notes.carried.version and self._joined.is_embedded(document)):
+                return
+            await here.delete_file("Somebody")
+            self.outcome.notices.append(
+                f"{notes.name_here} is one text with {self._known.of(first).wanted_name} now."
+            )
+        if here.file_bytes is None:
+            notes.deleted_here = version
+
     # ------------------------------------------------------------------ documents that are not here yet
 
     async def _add(self, document: bytes) -> None:
@@ -714,6 +798,11 @@ class _Carry:
             self._packs.coming.pop(document)
             return
         notes = self._known.of(document)
+        if self._joined.first_of(document) is not None:
+            for message in self._packs.messages(document):  # it is read again for the first one
+                with contextlib.suppress(ForeignOp):
+                    notes.carried.add_message(message.data)
+            return
         birth, lane = notes.birth, notes.lane
         if birth is None:
             notes.is_incomplete = True  # its beginning is still on its way
@@ -736,7 +825,8 @@ class _Carry:
         notes.name_applied = notes.name
         if name != notes.wanted_name:
             self.outcome.notices.append(
-                f"There is another {notes.wanted_name} here, so the one that came is {name}."
+                f"There is another {notes.wanted_name} here, so the one that came is {name}. To make one text of both: "
+                f"sync with --join {shlex.quote(name)}"
             )
         await self._look_at(name, is_new=True)
 

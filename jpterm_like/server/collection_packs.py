@@ -15,7 +15,18 @@ from jpterm_like.packs import records
 from jpterm_like.packs.documents import Documents
 from jpterm_like.packs.names import PackName, parse
 from jpterm_like.packs.pack import MalformedPack, Pack, PackRecord
-from jpterm_like.packs.records import Birth, Changes, Deleted, Form, Hello, Name, Names, Saved, document_id
+from jpterm_like.packs.records import (
+    Birth,
+    Changes,
+    Deleted,
+    Form,
+    Hello,
+    Joined,
+    Name,
+    Names,
+    Saved,
+    document_id,
+)
 from jpterm_like.places.mirror import Mirror
 
 PACKED_BYTES: Final = 6 << 20
@@ -96,6 +107,8 @@ class CollectionPacks:
                     notes.note_saved(digest, version)
                 case Form():
                     notes.note_form(content)
+                case Joined(other):
+                    notes.note_joined(other)
                 case Hello() if document == records.COLLECTION_ITSELF:
                     self.known.hellos[pack.lane] = content
                 case _:

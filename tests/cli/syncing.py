@@ -40,14 +40,14 @@ class Person:
         self._monkeypatch = monkeypatch
         self.meanwhile: Callable[[Server], Any] | None = None
 
-    def sync(self, place: Path | str, folder: Path | None = None) -> dict[str, Any]:
+    def sync(self, place: Path | str, folder: Path | None = None, *, join: str = "") -> dict[str, Any]:
         """Sync once and return the facts; what made it fail is in "refused"."""
         self._be_at_home()
         progress = Progress(is_shown=False)
         try:
             there = command.open_for_person(str(place))
             command._check_apart(there, folder or self.texts)
-            run = command.SyncRun(there, folder or self.texts, self.who, progress)
+            run = command.SyncRun(there, folder or self.texts, self.who, progress, join=join)
             totals = run.run()
         except JptermError as problem:
             return {"refused": str(problem), "same": False}

@@ -15,7 +15,7 @@ from jpterm_like.cli import place_texts
 from jpterm_like.cli.main import main
 from jpterm_like.packs import records
 from jpterm_like.packs.names import lane_name
-from jpterm_like.packs.records import Birth, Changes, Deleted, Name, Names, document_id
+from jpterm_like.packs.records import Birth, Changes, Deleted, Joined, Name, Names, document_id
 from jpterm_like.places.exchange import Memory, exchange
 from jpterm_like.places.local import LocalPlace
 from jpterm_like.places.mirror import Mirror
@@ -30,6 +30,7 @@ WORDS = [f"word{number}" for number in range(3000)]
 
 
 def test_names_of_documents_are_written_and_read() -> None:
+    assert records.decode(records.encode(Joined(b"d" * 16))) == Joined(b"d" * 16)
     for names in (Names(()), Names(((b"ab", "notes.md"), (b"\0\xff", "ä/" + "x" * 500)))):
         assert records.decode(records.encode(names)) == names
 

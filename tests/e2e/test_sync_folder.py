@@ -141,7 +141,9 @@ def test_the_same_name_with_different_texts_is_two_documents(
     (ann.texts / "notes.md").write_text("by ann\n")
     (bob.texts / "notes.md").write_text("by bob\n")
     ann.sync(place)
-    assert "There is another notes.md here, so the one that came is notes (Ann).md." in bob.sync(place)
+    assert "There is another notes.md here, so the one that came is notes (Ann).md. To make one" in bob.sync(
+        place
+    )
     ann.sync(place)
     assert ann.files() == {"notes.md": "by ann\n", "notes (Bob).md": "by bob\n"}
     bob.append("notes (Ann).md", "and bob")

@@ -86,6 +86,7 @@ TESTS: Final = (
     "tests/e2e/test_sync_folder.py",
     "tests/cli/test_open_at_place.py",
     "tests/e2e/test_syncthing.py",
+    "tests/cli/test_join.py",
     "tests/server/test_outside_writers.py",
     "tests/tui/test_terminal_screen.py",
     "tests/tui/test_random_keys.py",
