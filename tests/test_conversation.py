@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import socket
+import warnings
 from collections.abc import Callable
 
 import pytest
@@ -193,3 +196,32 @@ async def test_only_news_is_taken_at_once(what: str) -> None:
             await task
     finally:
         task.cancel()
+
+
+async def test_giving_up_while_connecting_leaves_no_socket() -> None:
+    """At each step of the event loop. asyncio of Python 3.11 leaves one open if it was choosing among addresses."""
+
+    async def answer_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+
+    writers: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(answer_nothing, "127.0.0.1", 0)
+    gc.collect()
+    try:
+        with warnings.catch_warnings(record=True) as left:
+            warnings.simplefilter("always")
+            for steps in range(25):
+                connecting = asyncio.create_task(
+                    connect_tcp(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+                )
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                connecting.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await connecting
+            gc.collect()
+        assert [str(warning.message) for warning in left] == []
+    finally:
+        server.close()
+        for writer in writers:
+            writer.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import ipaddress
 import os
 import socket
 import ssl
@@ -14,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, ClassVar, Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.connection import broadcast
@@ -182,8 +183,7 @@ async def connect_tcp(url: str, token: str | None = None, path: str = "") -> Tra
             additional_headers={**_headers(token), PATH_HEADER: asked},
             **_CONNECTION_OPTIONS,
             open_timeout=OPEN_TIMEOUT_S,
-            # The first address may be one that nothing answers from, such as IPv6 on a network without it (RFC 8305).
-            happy_eyeballs_delay=NEXT_ADDRESS_S,
+            happy_eyeballs_delay=_next_address_s(url),
         )
     except InvalidStatus as problem:
         if problem.response.status_code == HTTPStatus.NOT_FOUND and path:
@@ -197,6 +197,19 @@ async def connect_tcp(url: str, token: str | None = None, path: str = "") -> Tra
     except _FAILURES as problem:
         raise CannotConnect(_explain_failure(url, problem)) from problem
     return WebSocketTransport(connection)
+
+
+def _next_address_s(url: str) -> float | None:
+    """Return the pause before the next address of a host is tried at the same time: the first may be one that nothing answers from,
+    such as IPv6 on a network without it (RFC 8305).
+
+    None where there is nothing to choose: asyncio of Python 3.11 leaves the socket open if it is cancelled while it chooses.
+    """
+    host = urlsplit(url).hostname or ""
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(host)
+        return None
+    return None if host == "localhost" else NEXT_ADDRESS_S
 
 
 def _headers(token: str | None) -> dict[str, str]:
