@@ -7,11 +7,14 @@ left earlier and the connection broke, two copies of our text would be on their 
 
 from __future__ import annotations
 
-from crdt import Patch, TextBuffer, Version
+from collections.abc import Iterable
+
+from crdt import Patch, Splice, TextBuffer, Version
 from jpterm_like import clock
-from jpterm_like.sync.ancestry import Ancestor, ancestor_note, common_text
+from jpterm_like.sync.ancestry import Ancestor, ancestor_note, common_text, known_of_others
 from jpterm_like.sync.last_common import last_common
 from jpterm_like.sync.pad import Pad
+from jpterm_like.sync.rebase import Rebase
 from jpterm_like.textdiff.diff import diff
 from jpterm_like.textdiff.merge import merge
 
@@ -56,7 +59,12 @@ class HistoryMigration:
         self._stored = stored
         self._shared = stored.merge(sent)
         self._ours = ours
-        self._text = ""
+        self._brought = Version()
+        """Our version when it was brought in."""
+        self._typed: Rebase | None = None
+        """Follows what is typed in our history since `bring_in`."""
+        self._place: Rebase | None = None
+        """Follows where our text of then is in the server's history."""
 
     @property
     def is_new_history(self) -> bool:
@@ -82,8 +90,12 @@ class HistoryMigration:
             a note about it, to be sent before the edits; None when both have one history.
         """
         mine = self._mine.buffer
-        self._text = self._what_is_ours(mine)
-        self.merged = self._edit_in(self._common_text(), self._text)
+        changes = merge(self._common_text(), self._what_is_ours(mine), self.pad.buffer.text)
+        self.merged = bool(changes.splices)
+        self._apply(changes.splices)
+        self._brought = mine.version
+        self._typed = Rebase(self._mine)
+        self._place = Rebase(self.pad, Patch(tuple(diff(mine.text, self.pad.buffer.text))))
         if self._ours is not None:
             return None
         note = ancestor_note(mine, self._mine.ancestors, self.pad.buffer)
@@ -106,8 +118,24 @@ class HistoryMigration:
         )
 
     def catch_up(self) -> None:
-        """Merge what was typed since `bring_in`."""
-        self._edit_in(self._text, self._what_is_ours(self._mine.buffer))
+        """Make the edits since `bring_in` in the server's history, too.
+
+        By their places: compared as texts, an edit of ours and one of others beside it would be one place that both changed.
+        """
+        assert self._typed is not None and self._place is not None
+        self.end()
+        mine, theirs = self._mine.buffer, self.pad.buffer
+        known = known_of_others(self.pad.ancestors, theirs.version).meet(mine.version)
+        if self._ours is not None or known <= self._brought:
+            self._apply(self._place.now(self._typed.made()))
+        else:  # a copy of this replica brought some of it
+            self._apply(merge(mine.at(self._brought.merge(known)), mine.text, theirs.text).splices)
+
+    def end(self) -> None:
+        """Follow the edits no more: the migration is completed, or the connection was lost."""
+        for rebase in (self._typed, self._place):
+            if rebase is not None:
+                rebase.close()
 
     def leave(self) -> Patch:
         """Return the difference between our former text and the server's."""
@@ -120,10 +148,7 @@ class HistoryMigration:
     def _kept(mine: TextBuffer, ours: Version) -> Version:
         return ours.merge(Version({site: mine.version.get(site) for site in mine.own_sites}))
 
-    def _edit_in(self, base: str, mine: str) -> bool:
-        """Apply the changes from `base` to `mine`; return whether there were any that the text lacks."""
-        changes = merge(base, mine, self.pad.buffer.text)
+    def _apply(self, splices: Iterable[Splice]) -> None:
         with self.pad.buffer.one_step():
-            for start, end, text in changes.splices:
+            for start, end, text in splices:
                 self.pad.replace(start, end, text, clock.wall())
-        return bool(changes.splices)

@@ -284,6 +284,8 @@ class Joining(SameMoment):
         pad = Pad(TextBuffer(author=self.name))
         channel = self._open_channel(pad, joining=True, merging=not sets_aside)
         ours = self._had_before if diverged else None
+        if self._migration is not None:
+            self._migration.end()
         self._migration = HistoryMigration(
             self.pad,
             pad,

@@ -123,7 +123,9 @@ class Session(Joining):
             # If the server loses it, others may have brought it into the next history, also after this opening.
             self.pad.sent = self.pad.sent.merge(channel.cursor.version)
             self._write_journal()
-        self._migration = None
+        if self._migration is not None:
+            self._migration.end()
+            self._migration = None
 
     async def _handle(self, event: events.Event) -> None:
         from jpterm_like.sync import events, wire

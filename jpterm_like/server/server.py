@@ -273,7 +273,10 @@ class Server:
                         other.wake()
             case wire.Merged(channel, request):
                 self._admission.end_turn(connection, channel)
-                connection.link.done(request)
+                # The client leaves its own history now. If what it brought were lost with the power then, it would come under these
+                # ids, and with somebody else who has the former history under others.
+                storing = self._commits.commit(connection.documents[channel])
+                self._tasks.start(self._answer(connection, channel, request, storing), connection)
             case wire.Kick(channel, request, name):
                 self._moderation.kick(connection, channel, request, name)
             case wire.SetRole(channel, request, site, role):

@@ -18,17 +18,42 @@ _NEW: Final = -1
 
 
 class Rebase:
-    """Maps offsets of the text that the pad had when this was created to its present text. Must be closed."""
+    """Maps offsets of the text that the pad had when this was created to its present text. Must be closed.
 
-    def __init__(self, pad: Pad) -> None:
+    Args:
+        since: the change that made that text of an earlier one; offsets are then those of the earlier text.
+    """
+
+    def __init__(self, pad: Pad, since: Patch | None = None) -> None:
         self._pad = pad
-        self._pieces = [(0, len(pad.buffer))]
+        grown = sum(len(text) - (end - start) for start, end, text in since or ())
+        self._length = len(pad.buffer) - grown
+        self._pieces = [(0, self._length)]
         """The present text in pieces: the offset of each in the earlier text (or _NEW) and its length."""
+        if since is not None:
+            self._follow(since, None)
         pad.on_patch.append(self._follow)
 
     def close(self) -> None:
-        """Stop listening to the pad."""
-        self._pad.on_patch.remove(self._follow)
+        """Stop listening to the pad, if it was not left by all who listened."""
+        if self._follow in self._pad.on_patch:
+            self._pad.on_patch.remove(self._follow)
+
+    def made(self) -> list[Splice]:
+        """The splices that made the present text of the earlier one, from the last to the first. O(length of the text)."""
+        text = self._pad.buffer.text
+        found: list[Splice] = []
+        at = end = 0
+        new = ""
+        for before, length in [*self._pieces, (self._length, 0)]:
+            if before == _NEW:
+                new += text[at : at + length]
+            else:
+                if new or before > end:
+                    found.append(Splice(end, before, new))
+                end, new = before + length, ""
+            at += length
+        return found[::-1]
 
     def now(self, splices: Iterable[Splice]) -> list[Splice]:
         """The splices of the earlier text, from the last to the first, as splices of the present one, in the same order."""

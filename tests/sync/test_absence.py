@@ -15,7 +15,7 @@ from jpterm_like.client.history_migration import HistoryMigration
 from jpterm_like.client.open import open_session
 from jpterm_like.client.session import Session
 from jpterm_like.saver import ANCESTORS, RestoredPad, Saver, restore
-from jpterm_like.storage.base import Record, StorageError, Store
+from jpterm_like.storage.base import Record, StorageError, Store, SyncFailed
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import link as links
 from jpterm_like.sync import wire
@@ -193,6 +193,72 @@ def test_an_older_replica_does_not_stand_for_the_newer_one(tmp_path: Path) -> No
         assert await scene.settle(ann, bob) == "and newer text. one line of text. "
 
     simulate(7, lambda chance: story())
+
+
+def test_text_that_comes_back_twice_because_the_power_went_is_there_once(tmp_path: Path) -> None:
+    """Ann brought the text back to an empty server, whose power went before that was on its disk, and bob came first then. Ann had left
+    her history already: what she had brought came beside what he brought."""
+
+    async def story() -> None:
+        scene, (ann, bob) = await written(tmp_path, "ann", "bob")
+        scene.network.part("bob")
+        await lose(scene)
+        flushes = asyncio.Event()
+        sync = scene.host.storage.sync
+
+        async def sync_late(stores: list[Store]) -> None:
+            if "ann's own" in server_text(scene):
+                await flushes.wait()
+            await sync(stores)
+
+        scene.host.storage.sync = sync_late
+        scene.host.start()
+        session_of(ann).replace(0, 0, "ann's own\n")
+        async with asyncio.timeout(60):
+            while "ann's own" not in server_text(scene):
+                await asyncio.sleep(0.1)
+        await asyncio.sleep(2)
+        scene.network.part("ann")
+        await scene.host.die(scene.network, power=True)
+        flushes.set()
+        scene.host.start()
+        scene.network.join("bob")
+        await scene.settle(bob)
+        scene.network.join("ann")
+        text = await scene.settle(ann, bob)
+        once(text, "ann's own", *(f"<a{number}>" for number in range(40)))
+
+    simulate(8, lambda chance: story())
+
+
+def server_text(scene: Scene) -> str:
+    """The text of the one document that the server has open; empty if it has none."""
+    assert scene.host.server is not None
+    return "".join(it.document.pad.buffer.text for it in scene.host.server.documents.by_name.values())
+
+
+def test_a_server_whose_disk_refuses_keeps_nobody_in_another_history(tmp_path: Path) -> None:
+    """Ann brings the text back to a server that cannot store it: it stays in memory, and she works there with the others."""
+
+    async def story() -> None:
+        scene, (ann, bob) = await written(tmp_path, "ann", "bob")
+        await lose(scene)
+
+        async def refuse(stores: list[Store]) -> None:
+            raise SyncFailed([(store, StorageError("the disk is full")) for store in stores])
+
+        scene.host.storage.sync = refuse
+        scene.host.start()
+        async with asyncio.timeout(60):
+            while not all(
+                it.text == BOOK and it._migration is None for it in (session_of(ann), session_of(bob))
+            ):
+                await asyncio.sleep(0.1)
+            session_of(ann).replace(0, 0, "ann's own\n")
+            while "ann's own" not in session_of(bob).text:
+                await asyncio.sleep(0.1)
+
+    simulate(9, lambda chance: story())
 
 
 def test_a_disk_that_is_mounted_late_gives_everything_once(tmp_path: Path) -> None:
@@ -708,6 +774,44 @@ def test_what_was_brought_through_two_histories_is_known_in_the_third() -> None:
     assert "one\ntwo\n" in third.buffer.text
     base = common_text(bob, (), bob.version, Version(), (), third.buffer, third.ancestors)
     assert base == "one\ntwo\n"
+
+
+def test_what_is_deleted_while_my_text_is_brought_in_is_deleted_there() -> None:
+    """Bob changes the lines around meanwhile. Compared as texts his change and mine were one place that both changed, and it all stayed."""
+    lines = [f"<{number} and some words>\n" for number in range(4)]
+    mine, theirs = Pad(TextBuffer(author="ann")), Pad(TextBuffer.genesis(""))
+    mine.replace(0, 0, "".join(lines), 0.0)
+    migration = HistoryMigration(mine, theirs, 0, Version(), Version())
+    migration.bring_in()
+    bob = TextBuffer.decode(theirs.buffer.encode(), author="bob")
+    before = bob.version
+    bob.replace(2 * len(lines[0]), 2 * len(lines[0]), "<his and some words>\n")
+    bob.replace(0, len(lines[0]), "<new and some words>\n")
+    theirs.integrate(bob.changes_since(before), None)
+    mine.replace(len(lines[0]), 3 * len(lines[0]), "<mine and some words>\n", 0.0)
+    migration.catch_up()
+    text = theirs.buffer.text
+    once(text, "<new and", "<his and", "<mine and", "<3 and")
+    assert "<1 " not in text and "<2 " not in text
+
+
+def test_what_a_copy_of_my_replica_brings_meanwhile_is_there_once() -> None:
+    """My state folder was copied while my text was brought in: the copy has what I typed since, and brings that, too."""
+    mine, theirs = Pad(TextBuffer(author="ann")), Pad(TextBuffer.genesis(""))
+    mine.replace(0, 0, "one\ntwo\n", 0.0)
+    migration = HistoryMigration(mine, theirs, 0, Version(), Version())
+    migration.bring_in()
+    mine.replace(4, 4, "new\n", 0.0)
+    copy = Pad(TextBuffer.decode(mine.buffer.encode(), author="ann", own_sites=mine.buffer.own_sites))
+    before, again = theirs.buffer.version, Pad(TextBuffer.decode(theirs.buffer.encode()))
+    again.ancestors = theirs.ancestors
+    note = HistoryMigration(copy, again, 0, Version(), mine.buffer.version).bring_in()
+    assert note is not None
+    theirs.integrate(again.buffer.changes_since(before), None)
+    theirs.note_ancestor(note)
+    mine.replace(0, 0, "last\n", 0.0)
+    migration.catch_up()
+    assert theirs.buffer.text == "last\none\nnew\ntwo\n"
 
 
 def test_a_note_that_lies_takes_nobody_s_unsent_words() -> None:

@@ -25,6 +25,7 @@ def test_f10_what_others_typed_meanwhile_stays_and_what_is_left_is_deleted(seed:
         for start, end in zip(edges[::2], edges[1::2], strict=True)
     ][::-1]
     follower = Rebase(pad)
+    assert not follower.made()
     for _ in range(chance.randint(0, 8)):
         for _ in range(chance.choice((1, 1, 4))):
             at = chance.randint(0, len(other))
@@ -35,6 +36,7 @@ def test_f10_what_others_typed_meanwhile_stays_and_what_is_left_is_deleted(seed:
     follower.close()
     assert pad.on_patch == listeners
     before = pad.buffer.text
+    assert Patch(tuple(follower.made())).apply(old) == before
     after = Patch(tuple(follower.now(splices))).apply(before)
     wanted = Patch(tuple(splices)).apply(old)
     assert "".join(it for it in after if not it.isupper()) == "".join(
