@@ -28,7 +28,7 @@ from typing import Any, Final, Literal, NamedTuple
 from crdt import Contradiction, ForeignOp, Irrevocable, Version
 from crdt.ids import genesis_site
 from jpterm_like.sync import wire
-from jpterm_like.sync.ancestry import ANCESTORS_MAX, Ancestor, is_noted
+from jpterm_like.sync.ancestry import ANCESTORS_MAX, Ancestor, is_noted, known_of_others
 from jpterm_like.sync.channel import PRESENCE_GAP_S, Channel, Side
 from jpterm_like.sync.events import (
     Admitted,
@@ -668,6 +668,7 @@ class Link:
         cursor = pad.cursor(overlapping(message.version, pad.buffer.version), self)
         channel = Channel(number, pad, cursor, message.role, request.site, self.features)
         channel.goal = channel.theirs = message.version
+        channel.brought = known_of_others(opening.ancestors, message.version)
         channel.again = cursor.version.missing(message.version) if self.is_for_one else 0
         channel.had = version.total
         channel.lacked = version.missing(message.version)

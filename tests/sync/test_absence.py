@@ -237,6 +237,44 @@ def server_text(scene: Scene) -> str:
     return "".join(it.document.pad.buffer.text for it in scene.host.server.documents.by_name.values())
 
 
+def test_what_another_brings_of_mine_from_a_history_that_i_had_not_come_to_is_there_once(
+    tmp_path: Path,
+) -> None:
+    """Ann's words reached the empty server, and she did not hear so. Bob brings them with the text of that one when the old disk is back;
+    she has them under the ids of the old history still, and types on."""
+
+    async def story() -> None:
+        scene, (ann, bob) = await written(tmp_path, "ann", "bob")
+        disk, text = scene.host.storage, scene.file.read_text()
+        await lose(scene)
+        place = BOOK.index("\n<a4>")
+        session_of(ann).replace(place, place, " ann's own")
+        scene.network.part("bob")
+        scene.host.start()
+        async with asyncio.timeout(60):
+            while "ann's own" not in server_text(scene):
+                await asyncio.sleep(0.001)
+        scene.network.part("ann")
+        scene.network.join("bob")
+        assert "ann's own" in await scene.settle(bob)
+        assert session_of(ann)._migration is not None
+        session_of(ann).replace(place + len(" ann's"), place + len(" ann's"), " very")
+        at = session_of(bob).text.index("<a7>")
+        session_of(bob).replace(at, at + len("<a7>"), "<b7>")
+        await scene.settle(bob)
+        await scene.host.die(scene.network, power=False)
+        scene.host.storage = disk
+        scene.file.write_text(text)
+        scene.host.start()
+        await scene.settle(bob)
+        scene.network.join("ann")
+        text = await scene.settle(ann, bob)
+        once(text, "ann's", "very", "own", "<b7>", *(f"<a{number}>" for number in range(40) if number != 7))
+        assert "<a7>" not in text
+
+    simulate(10, lambda chance: story())
+
+
 def test_a_server_whose_disk_refuses_keeps_nobody_in_another_history(tmp_path: Path) -> None:
     """Ann brings the text back to a server that cannot store it: it stays in memory, and she works there with the others."""
 
