@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from crdt import Outcome, Patch, TextBuffer
 from crdt.raises import Span
@@ -31,6 +31,15 @@ class Text(Protocol):
     def break_undo(self) -> None: ...
 
 
+class ByOther(NamedTuple):
+    """A decision by somebody else, as the text shows it."""
+
+    choice: Choice
+    """MINE or THEIRS, as I see it: whose text stands there."""
+    name: str
+    """Of the person; empty if unknown."""
+
+
 @dataclass
 class Review:
     """The items of one review, and what is decided about them."""
@@ -43,6 +52,8 @@ class Review:
     """The item that is shown."""
     decisions: dict[int, Choice] = field(default_factory=dict, init=False)
     """By the number of the item."""
+    by_others: dict[int, ByOther] = field(default_factory=dict, init=False)
+    """What others have decided, by the number of the item. What I decide counts for more."""
 
     def __post_init__(self) -> None:
         self.follow()
@@ -56,6 +67,38 @@ class Review:
             if item.their_operations and choices.keys() >= set(item.their_operations)
         }
 
+    def follow_others(self, buffer: TextBuffer) -> list[int]:
+        """Look at what others have decided, and return the numbers of items that they did now: only one side's text is left there, and
+        it was somebody else who made it so. O(items), plus the raises of the text where there is something new."""
+        before, self.by_others = self.by_others, {}
+        new: list[int] = []
+        for number, item in enumerate(self.items):
+            choice = None if number in self.decisions or item.is_moved else item.reads_as(buffer)
+            if choice is None or item.merged in (
+                "".join(text for text, _ in it) for it in (item.mine, item.theirs)
+            ):
+                continue
+            known = before.get(number)
+            if known is None or known.choice is not choice:
+                site = self._last_editor(item, buffer)
+                known = None if site is None else ByOther(choice, buffer.author_of(site))
+                if known is not None:
+                    new.append(number)
+            if known is not None:
+                self.by_others[number] = known
+        return new
+
+    def _last_editor(self, item: Item, buffer: TextBuffer) -> int | None:
+        """Return the site that last changed a place since the sides met, if it is not one of mine."""
+        met = self.apart.mine.merge(self.apart.theirs)
+        since = [it for it in buffer.operations_on(item.first, item.last) if it[2] > met.get(it[0])]
+        if not since:
+            return None
+        site, _, _ = max(
+            since, key=lambda it: (buffer.time_of(it[0], it[2] - 1), it[0] not in buffer.own_sites)
+        )
+        return None if site in buffer.own_sites else site
+
     def go_on_from(self, before: Review) -> None:
         """Show the same item as an earlier review did, if that is here."""
         shown = before.item.their_operations
@@ -67,8 +110,9 @@ class Review:
 
     @property
     def open(self) -> list[int]:
-        """The numbers of the items that are not decided."""
-        return [number for number in range(len(self.items)) if number not in self.decisions]
+        """The numbers of the items that nobody has decided."""
+        decided = self.decisions.keys() | self.by_others.keys()
+        return [number for number in range(len(self.items)) if number not in decided]
 
     @property
     def open_ones(self) -> set[tuple[Span, ...]]:
@@ -77,7 +121,7 @@ class Review:
 
     @property
     def is_done(self) -> bool:
-        return len(self.decisions) == len(self.items)
+        return not self.open
 
     def choices(self) -> tuple[Choice, ...]:
         """Return what can be decided about the item that is shown."""

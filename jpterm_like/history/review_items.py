@@ -15,7 +15,7 @@ from crdt import Anchor, Case, Hunk, Outcome, Overlap, OverlapKind, TextBuffer
 from crdt.raises import Span, merged_spans
 from jpterm_like.history.apart import Apart
 from jpterm_like.history.authors import authors_of
-from jpterm_like.history.decisions import Step
+from jpterm_like.history.decisions import Choice, Step
 from jpterm_like.history.operations import OperationSet, by_site, operations_of
 
 PAUSE_S: Final = 600
@@ -82,6 +82,8 @@ class Item:
     their_operations: tuple[Span, ...]
     is_moved: bool = False
     """Whether the text stands elsewhere as well: one side has moved it."""
+    merged: str = ""
+    """The text here when the work of both had met; empty if I did nothing here."""
     as_theirs: Outcome = ()
     """The characters here as they are without my operations."""
     as_mine: Outcome = ()
@@ -92,6 +94,15 @@ class Item:
     @property
     def is_both(self) -> bool:
         return self.rank <= Rank.BESIDES
+
+    def reads_as(self, buffer: TextBuffer) -> Choice | None:
+        """Return whose text alone stands at a place that both touched, if it is one side's. O(log n), plus the length of the place."""
+        mine, theirs = ("".join(text for text, _ in it) for it in (self.mine, self.theirs))
+        start, end = self.place(buffer)
+        if not self.is_both or mine == theirs or end - start not in (len(mine), len(theirs)):
+            return None
+        now = buffer.slice(start, end)
+        return Choice.MINE if now == mine else Choice.THEIRS if now == theirs else None
 
     def place(self, buffer: TextBuffer) -> tuple[int, int]:
         """Return the range of the place in the present text. O(log n)."""
@@ -210,6 +221,7 @@ class _Finder:
                 mine,
                 theirs,
                 is_moved,
+                it.now,
             )
 
     # The rest

@@ -530,6 +530,8 @@ class Editor(Editing, Rows, can_focus=True):
                     self.view.unfold(self.cursor.caret)  # my line may have been joined to a folded one
                 self.collaborators.follow()
                 self.search.follow(merged)
+                if not mine:
+                    self.reviewing.look_for_decisions()
                 if self.is_changing:
                     self.after_event()
                     return  # the command under way paints when it is done

@@ -90,6 +90,31 @@ def test_a_word_that_both_corrected_is_decided_for_one_of_them() -> None:
     assert both.ann.text == merged and review.open == [0]
 
 
+def test_what_the_other_decides_is_decided_for_me_until_it_is_taken_back() -> None:
+    """By the text, so it does not matter when I hear of it; what I decide counts for more."""
+    both = Both("the color of rope\n")
+    both.write(both.ann, "color", "colour")
+    both.write(both.bob, "color", "colors")
+    mine = both.review()
+    his = Apart(both.common, mine.apart.theirs, mine.apart.mine, 1000, both.now, 0)
+    both.bob.integrate(both.ann.changes_since(both.bob.version))
+    review, bob = Review(his, tuple(items_of(both.bob, his, True))), Writer(both.bob)
+    assert mine.follow_others(both.ann) == [] and mine.open == [0]
+    for choice, whose in ((Choice.THEIRS, Choice.MINE), (Choice.MINE, Choice.THEIRS)):
+        review.decide(choice, bob)
+        both.ann.integrate(both.bob.changes_since(both.ann.version))
+        assert mine.follow_others(both.ann) == [0] and mine.follow_others(both.ann) == []
+        assert mine.by_others == {0: (whose, "bob")} and mine.is_done and not review.by_others
+    while review.undo(bob):
+        pass
+    both.ann.integrate(both.bob.changes_since(both.ann.version))
+    assert mine.follow_others(both.ann) == [] and mine.open == [0]
+    mine.decide(Choice.MINE, Writer(both.ann))
+    assert mine.follow_others(both.ann) == [] and not mine.by_others
+    both.bob.integrate(both.ann.changes_since(both.bob.version))
+    assert review.follow_others(both.bob) == [0]
+
+
 def test_each_decision_is_one_step_of_undo() -> None:
     both = Both("one\n\ntwo\n\nthree\n")
     both.write(both.bob, "one", "1")

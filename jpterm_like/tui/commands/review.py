@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from textual import events
@@ -38,6 +38,9 @@ PAUSE_S: Final = 0.3
 FOLLOW_S: Final = 0.1
 """How soon the card shows what is written while the keyboard is in the text: a key there does not wait for it."""
 
+LOOK_S: Final = 0.3
+"""How soon after somebody else's edit the places are looked at that they may have decided."""
+
 TOPIC: Final = "apart"
 """The topic of the message that offers a review."""
 
@@ -62,7 +65,7 @@ class Reviewing:
         self._in_order: list[int] = []
         """The numbers of what both touched, in the order of the text, which no edit changes."""
         self._both: list[Item] = []
-        """Those of them that are not decided."""
+        """Those of them that nobody has decided."""
         self._origin: tuple[TrackedOffset, TrackedOffset] | None = None
         """My caret and the top of the view before the card took the keyboard."""
         self._helps = False
@@ -71,6 +74,8 @@ class Reviewing:
         self._task: asyncio.Task[None] | None = None
         self._following: asyncio.TimerHandle | None = None
         """The next update of the card: a key is painted before it."""
+        self._looking: asyncio.TimerHandle | None = None
+        """The next look at what others have decided."""
 
     # What there is to review
 
@@ -90,6 +95,9 @@ class Reviewing:
         if self._following is not None:
             self._following.cancel()
             self._following = None
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -134,7 +142,10 @@ class Reviewing:
         before = self.review
         if before is not None:
             review.go_on_from(before)
+        told = review.follow_others(self._editor.session.buffer)
         if not review.items or (review.is_done and self.card is None):
+            if told and before is None:
+                self._say_others_decided(review, told)
             self._editor.session.review_done()
             return
         self.review, self._helps = review, False
@@ -158,6 +169,31 @@ class Reviewing:
             self._messages.offer(TOPIC, sentence, asyncio.get_running_loop().time())
         else:
             self._messages.notify(sentence, asyncio.get_running_loop().time())
+
+    def look_for_decisions(self) -> None:
+        """Somebody else wrote: look soon at what they decided. Costs nothing while there is no review."""
+        if self.review is not None and self._looking is None:
+            self._looking = asyncio.get_running_loop().call_later(LOOK_S, self._look_for_decisions)
+
+    def _look_for_decisions(self) -> None:
+        self._looking = None
+        review = self.review
+        if review is None:
+            return
+        open_before = review.open
+        new = review.follow_others(self._editor.session.buffer)
+        if new and self.card is None and self._editor.speaks:
+            self._say_others_decided(review, new)
+        if review.open != open_before:
+            self._show_decisions()
+            self.follow()
+            self._editor.update(now=False)
+
+    def _say_others_decided(self, review: Review, numbers: Sequence[int]) -> None:
+        from jpterm_like.tui.commands.review_page import told_decisions
+
+        self._messages.notify(told_decisions(review, numbers), asyncio.get_running_loop().time())
+        self._editor.update(now=False)
 
     def _end(self) -> None:
         self.review, self._both = None, []
@@ -213,7 +249,7 @@ class Reviewing:
             self.card = Card(self._palette(), self._key, self.update_card)
             self.fit()
             self._widget.screen.mount(self.card, before="#status")
-            if self.review.at in self.review.decisions:
+            if self.review.at not in self.review.open:
                 self.review.next_open()
         buffer = self._editor.session.buffer
         self._origin = (
@@ -399,7 +435,8 @@ class Reviewing:
         review = self.review
         if review is None:
             return
-        self._both = [review.items[number] for number in self._in_order if number not in review.decisions]
+        open = set(review.open)
+        self._both = [review.items[number] for number in self._in_order if number in open]
         if not self._both:
             self._messages.forget(TOPIC)
 

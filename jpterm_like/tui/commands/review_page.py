@@ -34,10 +34,12 @@ def review_page(editor: Editing, review: Review, rows: int, has_keys: bool) -> P
     heading = f"{number + 1} of {len(review.items)} ─ {_heading(item)}"
     if decided is not None:
         heading += f" ─ {_DECIDED[decided]}"
-    elif whose := _reads_as(editor, item):
-        heading += f" ─ reads as {whose} now"
-    left = len(review.open)
-    both, mine, rest = counts(review.items[number] for number in review.open)
+    elif (other := review.by_others.get(number)) is not None:
+        heading += f" ─ {_name(other.name)} kept {_KEPT[other.choice]}"
+    elif (left := item.reads_as(editor.session.buffer)) is not None:
+        heading += f" ─ reads as {_KEPT[left]} now"
+    open = review.open
+    both, mine, rest = counts(review.items[number] for number in open)
     parts = ((both, "!", "both"), (mine, "", "in yours"), (rest, "", "other"))
     told = " · ".join(f"{sign}{count:,} {words}" for count, sign, words in parts if count)
     return Page(
@@ -45,7 +47,7 @@ def review_page(editor: Editing, review: Review, rows: int, has_keys: bool) -> P
         _times(item),
         _lines(editor, item),
         _keys(editor, review, has_keys),
-        f"open: {told}" if left else "all is decided",
+        f"open: {told}" if open else "all is decided",
         _entries(editor, review, rows),
     )
 
@@ -56,14 +58,13 @@ def help_page() -> Page:
     return Page("the keys of a review", "", lines, (("any key", "goes back", "goes back"),))
 
 
-def _reads_as(editor: Editing, item: Item) -> str:
-    """Whose text stands at a place that both touched, if somebody else has decided about it."""
-    mine, theirs = ("".join(text for text, _ in it) for it in (item.mine, item.theirs))
-    start, end = item.place(editor.session.buffer)
-    if not item.is_both or mine == theirs or end - start not in (len(mine), len(theirs)):
-        return ""
-    now = editor.session.buffer.slice(start, end)
-    return "yours" if now == mine else "theirs" if now == theirs else ""
+def told_decisions(review: Review, numbers: Sequence[int]) -> str:
+    """Say in a sentence what others have decided: these items."""
+    found = [review.by_others[number] for number in numbers]
+    names = join_names([_name(name) for name in dict.fromkeys(it.name for it in found)])
+    if len(found) > 1:
+        return f"{names} decided {len(found):,} places where you both had written."
+    return f"Where you both had written, {names} kept {_KEPT[found[0].choice]}."
 
 
 def _lines(editor: Editing, item: Item) -> tuple[Line, ...]:
@@ -148,6 +149,8 @@ def _entries(editor: Editing, review: Review, rows: int) -> tuple[tuple[str, boo
     for number in range(first, min(len(review.items), first + rows)):
         item = review.items[number]
         decided = review.decisions.get(number)
+        if decided is None and number in review.by_others:
+            decided = review.by_others[number].choice
         sign = decided.value if decided is not None else "!" if item.is_both else " "
         where = f"line {row(item.place(buffer)[0]) + 1:,}"
         entries.append((f"{sign} {where:<10} {_entry(item)}", number == review.at))
@@ -196,6 +199,8 @@ _DECIDED: Final = {
     Choice.BOTH: "both kept",
     Choice.EDIT: "edited by you",
 }
+
+_KEPT: Final = {Choice.MINE: "yours", Choice.THEIRS: "theirs"}
 
 _HELP: Final = (
     ("t  m  b", "keep theirs, keep mine, keep both"),

@@ -178,16 +178,39 @@ async def test_the_sign_stands_before_the_lines_that_both_touched_and_no_other()
         await until(story.pilots["ann"], lambda: gutter(story) == "  !! ")
 
 
-async def test_what_somebody_else_decided_is_said() -> None:
-    async with apart() as story:
+async def test_what_somebody_else_decided_is_said_and_is_open_no_more() -> None:
+    """With the name, and until it is taken back; what I have edited myself is open."""
+    async with apart(size=(120, 40)) as story:
         await both_fix_a_word(story)
         ann, bob = story.desks["ann"], story.desks["bob"]
         await story.go_on("ann presses f9")
-        assert "reads as" not in card(story)[0]
         ann.online = bob.online = True
         bob.receive()
-        bob.replace(bob.buffer.text.index("s", 8), bob.buffer.text.index("s", 8) + 1, "")
+        at = bob.buffer.text.index("s", 8)
+        bob.replace(at, at + 1, "")
+        await until(story.pilots["ann"], lambda: "bob kept yours" in card(story)[0])
+        assert card(story)[0].rstrip("─ ").endswith("open: 1 other") and "m line 1" in card(story)[1]
+        assert gutter(story)[0] != "!"
+        bob.undo()
+        await until(story.pilots["ann"], lambda: "open: !1 both" in card(story)[0])
+        assert "decided" not in card(story)[0] and gutter(story)[0] == "!"
+        ann.replace(at, at + 1, "")
         await until(story.pilots["ann"], lambda: "reads as yours now" in card(story)[0])
+        assert "open: !1 both" in card(story)[0]
+
+
+async def test_what_somebody_else_decided_while_the_card_was_closed_is_said_once() -> None:
+    async with apart() as story:
+        await both_fix_a_word(story)
+        ann, bob = story.desks["ann"], story.desks["bob"]
+        ann.online = bob.online = True
+        bob.receive()
+        at = bob.buffer.text.index("s", 8)
+        bob.replace(at, at + 1, "")
+        told = "Where you both had written, bob kept yours."
+        await until(story.pilots["ann"], lambda: story.editor().messages.text == told)
+        await story.go_on("ann presses f9")
+        assert card(story)[0].startswith("─ 2 of 2 ─ bob wrote this")
 
 
 async def test_who_only_reads_can_keep_and_look() -> None:
