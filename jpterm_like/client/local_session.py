@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final, Literal
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("jpterm_like.client.local_session")
 
+NEW_PATCHES_MAX: Final = 64
+"""Patches that are kept while mine are not stored: of the last second or so."""
 NOTICES_KEPT: Final = 20
 """How many notices are kept for a first listener."""
 
@@ -171,6 +174,8 @@ class LocalSession:
         """Whether such an edit is being compared with one that others made at the same moment."""
         self._moment = OperationSet(())
         """The operations of the places that the user was told of last for that reason."""
+        self._new_patches: deque[tuple[Patch, bool]] = deque(maxlen=NEW_PATCHES_MAX)
+        """The latest patches while some of mine are not stored, and whether each is mine."""
         self._parted: Parted | None = None
         """Since when I have not heard all that the others did; None while I do."""
         self._attach(pad)

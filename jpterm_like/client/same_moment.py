@@ -48,7 +48,12 @@ class SameMoment(CatchingUp):
         if origin is None:
             if self._new_since is None:
                 self._new_since = clock.wall()
-        elif self._new_since is not None and not self._is_comparing and self._is_in_my_word(patch):
+            self._new_patches.append((patch, True))
+            return
+        if self._new_since is None:
+            return
+        self._new_patches.append((patch, False))
+        if not self._is_comparing and self._is_in_my_word(patch):
             self._is_comparing = True
             now, common = self.version, self.pad.stored.meet(self.version)
             site = self.buffer.site
@@ -61,6 +66,8 @@ class SameMoment(CatchingUp):
             site = self.buffer.site
             is_stored = self.pad.stored.get(site) >= self.version.get(site)
             self._new_since = None if is_stored else clock.wall()
+            if is_stored:
+                self._new_patches.clear()
         super()._on_news()
 
     def _hear(self, channel: Channel) -> None:
@@ -86,12 +93,15 @@ class SameMoment(CatchingUp):
             self._tell_overlaps([], left)
 
     def _is_in_my_word(self, patch: Patch) -> bool:
-        """Return whether a patch changed a word in which there are characters of mine that are not stored yet."""
+        """Return whether a patch changed a word in which there are characters of mine that are not stored yet; or deleted some in a word
+        in which I did."""
         if not self._caught_up.is_set() or len(patch) > SPLICES_MAX:
             return False
         if not self._new_since or not 0 <= clock.wall() - self._new_since <= NEW_S:
             return False
         buffer, moved = self.buffer, 0
+        # A side that wrote something sees that the other deleted beside it, and tells them.
+        gaps = self._new_gaps() if all(not splice.text for splice in patch.splices) else []
         for splice in reversed(patch.splices):
             start, size = splice.start + moved, len(splice.text)
             moved += size - (splice.end - splice.start)
@@ -101,7 +111,21 @@ class SameMoment(CatchingUp):
             high = start + size + _letters(behind)
             if self._has_new_of_mine(low, start) or self._has_new_of_mine(start + size, high):
                 return True
+            if any(low <= gap <= high for gap in gaps):
+                return True
         return False
+
+    def _new_gaps(self) -> list[int]:
+        """Return where I deleted something that is not stored yet."""
+        gaps: list[int] = []
+        for patch, is_mine in self._new_patches:
+            if len(patch) > SPLICES_MAX:
+                gaps = []
+                continue
+            gaps = [patch.map_offset(gap) for gap in gaps]
+            if is_mine:
+                gaps += [patch.map_offset(it.start) for it in patch.splices if it.start < it.end]
+        return list(dict.fromkeys(gaps))
 
     def _has_new_of_mine(self, start: int, end: int) -> bool:
         site = self.buffer.site
