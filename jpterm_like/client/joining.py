@@ -130,7 +130,7 @@ class Joining(SameMoment):
         self._stored_before, self._had_before = self.pad.stored, self.pad.buffer.version
         if self._parted is None:
             self._parted = Parted(self._had_before, clock.wall())
-        self._open_channel(self.pad)
+        self._open_channel(self.pad, merging=self._is_between)
 
     def _on_elsewhere(self, path: str) -> None:
         """Our document was renamed, and another document has its name now."""
@@ -257,6 +257,9 @@ class Joining(SameMoment):
             self._connection.wake()
         self._caught_up.set()
         self._connection.set_status(Status("connected"))
+            if self._is_between and self.role == "edit":
+                self._turn_request = self._connection.next_request()
+                self._ask_merged(channel, self._turn_request)
         self._notify(StatusChanged())
         self._show_caret()
         self._connection.wake_waiters()
@@ -298,8 +301,6 @@ class Joining(SameMoment):
         )
 
     def _merge_ours(self, migration: HistoryMigration) -> None:
-        from jpterm_like.sync import wire
-
         assert self._link is not None
         if migration.sets_aside:
             if migration.former and self.unsent:
@@ -323,12 +324,12 @@ class Joining(SameMoment):
             self._link.send_ancestor(migration.channel, note)
             self.pad.sent = self.pad.sent.merge(self.pad.buffer.version)
         migration.request = self._connection.next_request()
-        self._link.ask(wire.Merged(migration.channel, migration.request))
+        self._ask_merged(migration.channel, migration.request)
         self._connection.wake()
 
     def _finish_migration(self, migration: HistoryMigration) -> None:
         """Leave our history for the server's, which has our text now, unless ours is set aside."""
-        self._migration = None
+        self._migration, self._is_between = None, False
         pad, saver = migration.pad, None
         if migration.sets_aside:
             pad.identity = self._chosen(Identity())
@@ -365,10 +366,18 @@ class Joining(SameMoment):
         fresh.stored, fresh.saved, fresh.held = old.stored, old.saved, old.held
         fresh.identity, fresh.ancestors, fresh.earlier = old.identity, old.ancestors, old.earlier
         fresh.unread, fresh.discards = old.unread, old.discards
+            self._is_between = True
         self._replace_pad(fresh, Patch())
 
     def _replace_pad(self, pad: Pad, patch: Patch, saver: Saver | None = None) -> None:
         """Switch to another pad; with a saver that one keeps it, and the present journal stays as it is."""
+    def _ask_merged(self, channel: int, request: int) -> None:
+        """End our turn once everything of ours was sent."""
+        from jpterm_like.sync import wire
+
+        assert self._link is not None
+        self._link.ask(wire.Merged(channel, request))
+
         old, self.pad = self.pad, pad
         if old.buffer.lineage != pad.buffer.lineage:
             self._forget_visit()

@@ -117,6 +117,10 @@ class LocalSession:
         )
         self._listeners: list[Callable[[Event], None]] = []
         self._migration: HistoryMigration | None = None
+        self._is_between = False
+        """Whether our text was sent into another history, and no answer came: others may bring it back from there, under other ids."""
+        self._turn_request = -1
+        """Number of the request that ends our turn then."""
         self._checked = Version()
         self.other_server: bytes | None = None
         """The identity of a server that answers instead of the one the text belongs to, until the user decides: see
@@ -168,14 +172,14 @@ class LocalSession:
         """Held while the note beside the journal is written."""
         self._is_keyed = False
         """Whether there was a key that is not noted yet: an edit, or a move of the caret."""
+        self._new_patches: deque[tuple[Patch, bool]] = deque(maxlen=NEW_PATCHES_MAX)
+        """The latest patches while some of mine are not stored, and whether each is mine."""
         self._new_since: float | None = None
         """When the wait for the server to store edits of mine began, or last went on; seconds since 1970, None if all are stored."""
         self._is_comparing = False
         """Whether such an edit is being compared with one that others made at the same moment."""
         self._moment = OperationSet(())
         """The operations of the places that the user was told of last for that reason."""
-        self._new_patches: deque[tuple[Patch, bool]] = deque(maxlen=NEW_PATCHES_MAX)
-        """The latest patches while some of mine are not stored, and whether each is mine."""
         self._parted: Parted | None = None
         """Since when I have not heard all that the others did; None while I do."""
         self._attach(pad)

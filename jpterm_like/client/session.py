@@ -157,6 +157,8 @@ class Session(Joining):
             case wire.Done(request) if self._migration is not None and request == self._migration.request:
                 self._migration.catch_up()
                 self._finish_migration(self._migration)
+            case wire.Done(request) if request == self._turn_request:
+                self._is_between = False
             case wire.Answer():
                 self._connection.answered(event)
             case wire.Renamed(channel, path):
