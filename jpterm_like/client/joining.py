@@ -5,16 +5,17 @@ See `history_migration` for documents with another history.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from typing import TYPE_CHECKING, Final, Literal
 
-from crdt import Patch, TextBuffer, Version
+from crdt import ForeignOp, Patch, TextBuffer, Version
 from jpterm_like import clock
 from jpterm_like.access.addresses import explain_refusal, follow_rename
 from jpterm_like.client.connection import RETRY_MOST_S
 from jpterm_like.client.events import Notice, PeopleChanged, Reset, Status, StatusChanged
-from jpterm_like.client.journal import held_of, unused_slot
+from jpterm_like.client.journal import held_of, left_behind, unused_slot
 from jpterm_like.client.last_visit import Parted
 from jpterm_like.client.same_moment import SameMoment
 from jpterm_like.client.topics import OF_SERVER
@@ -149,9 +150,11 @@ class Joining(SameMoment):
     def _note_identity(self) -> None:
         """Record the identities of server and document."""
         identity = (self.pad.identity or Identity()).met(self._server, self._document)
-        if identity != (self.pad.identity or Identity()):
+        before = self.pad.identity or Identity()
+        if identity != before:
             self.pad.identity = identity
             self._write_journal()
+            self._is_new_document = bool(before.documents) and identity.documents != before.documents
 
     def _chosen(self, identity: Identity) -> Identity:
         return identity._replace(chosen_ms=int(clock.wall() * 1000))
@@ -254,15 +257,55 @@ class Joining(SameMoment):
         if self._link is not None and (opened := self._link.channels.get(channel)) is not None:
             self._hear(opened)
             opened.release()
-            self._connection.wake()
-        self._caught_up.set()
-        self._connection.set_status(Status("connected"))
             if self._is_between and self.role == "edit":
                 self._turn_request = self._connection.next_request()
                 self._ask_merged(channel, self._turn_request)
+            self._connection.wake()
+        self._caught_up.set()
+        self._connection.set_status(Status("connected"))
         self._notify(StatusChanged())
         self._show_caret()
         self._connection.wake_waiters()
+        if self._is_new_document and self.role == "edit":
+            self._is_new_document = False
+            self._do_beside(self._take_in_left_behind())
+
+    async def _take_in_left_behind(self) -> None:
+        """Take in what ended openings of mine wrote into the document that we have come to: it was not ours yet when we opened."""
+        pad, identity = self.pad, self.pad.identity
+        assert identity is not None
+        looking = asyncio.create_task(
+            asyncio.to_thread(
+                left_behind, self._storage, self._address.key, self.name, identity, pad.buffer.lineage
+            )
+        )
+        try:
+            found = await asyncio.shield(looking)
+            if found and pad is self.pad:
+                for _, kept in found:
+                    self._take_in(kept)
+                await self._journal.sync()
+                for store, _ in found:
+                    store.close()
+                    self._storage.delete(store.name)
+        except (StorageError, ForeignOp) as problem:  # the next opening takes them in
+            log.warning("%s", problem)
+        finally:
+            looking.add_done_callback(_close_found)
+
+    def _take_in(self, kept: RestoredPad) -> None:
+        """Add the work of an ended opening to ours, in the same history.
+
+        Raises:
+            ForeignOp: it contradicts ours.
+        """
+        pad, channel = self.pad, self._connection.channel
+        assert kept.buffer is not None
+        for note in kept.ancestors:
+            if pad.note_ancestor(note) and self._link is not None and channel in self._link.channels:
+                self._link.send_ancestor(channel, note)
+        pad.sent = pad.sent.merge(kept.sent)
+        pad.integrate(kept.buffer.changes_since(pad.buffer.version), self)
 
     def _on_refused(self, channel: int | None, request: int | None, code: str, sentence: str) -> None:
         if request is not None:
@@ -323,9 +366,17 @@ class Joining(SameMoment):
         if note is not None:
             self._link.send_ancestor(migration.channel, note)
             self.pad.sent = self.pad.sent.merge(self.pad.buffer.version)
+            self._is_between = True
         migration.request = self._connection.next_request()
         self._ask_merged(migration.channel, migration.request)
         self._connection.wake()
+
+    def _ask_merged(self, channel: int, request: int) -> None:
+        """End our turn once everything of ours was sent."""
+        from jpterm_like.sync import wire
+
+        assert self._link is not None
+        self._link.ask(wire.Merged(channel, request))
 
     def _finish_migration(self, migration: HistoryMigration) -> None:
         """Leave our history for the server's, which has our text now, unless ours is set aside."""
@@ -366,18 +417,10 @@ class Joining(SameMoment):
         fresh.stored, fresh.saved, fresh.held = old.stored, old.saved, old.held
         fresh.identity, fresh.ancestors, fresh.earlier = old.identity, old.ancestors, old.earlier
         fresh.unread, fresh.discards = old.unread, old.discards
-            self._is_between = True
         self._replace_pad(fresh, Patch())
 
     def _replace_pad(self, pad: Pad, patch: Patch, saver: Saver | None = None) -> None:
         """Switch to another pad; with a saver that one keeps it, and the present journal stays as it is."""
-    def _ask_merged(self, channel: int, request: int) -> None:
-        """End our turn once everything of ours was sent."""
-        from jpterm_like.sync import wire
-
-        assert self._link is not None
-        self._link.ask(wire.Merged(channel, request))
-
         old, self.pad = self.pad, pad
         if old.buffer.lineage != pad.buffer.lineage:
             self._forget_visit()
@@ -399,3 +442,10 @@ class Joining(SameMoment):
             self._journal.replace()
         self._notify(StatusChanged())
         self._notify(PeopleChanged())
+
+
+def _close_found(looking: asyncio.Task[list[tuple[Store, RestoredPad]]]) -> None:
+    if not looking.cancelled() and looking.exception() is None:
+        for store, _ in looking.result():
+            with contextlib.suppress(StorageError):
+                store.close()

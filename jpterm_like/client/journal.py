@@ -21,6 +21,7 @@ from jpterm_like.errors import JptermError
 from jpterm_like.saver import REDUCED, ReadOnlySaver, RestoredPad, Saver, rebuild_reduced, restore
 from jpterm_like.storage.base import Storage, StorageError, Store, StoreBusy, StoreLost
 from jpterm_like.stores import FILE, SLOTS_MAX, journal_name
+from jpterm_like.sync.ancestry import Identity
 from jpterm_like.sync.pad import Pad
 from jpterm_like.sync.unsaved_work import Discard, decode_discards, encode_discards
 
@@ -124,6 +125,32 @@ def chosen_ms(kept: RestoredPad) -> int:
     return 0 if kept.identity is None else kept.identity.chosen_ms
 
 
+def left_behind(
+    storage: Storage, key: str, author: str, identity: Identity, lineage: bytes
+) -> list[tuple[Store, RestoredPad]]:
+    """Open the journals of ended openings that have the same history of the same document, and nothing but text.
+
+    Raises:
+        StorageError: one cannot be read; all are closed.
+    """
+    found: list[tuple[Store, RestoredPad]] = []
+    try:
+        for held in held_journals(storage, key, author):
+            store, kept = held
+            known = kept.identity or Identity()
+            is_ours = known.server == identity.server and known.is_same_document(identity)
+            is_plain = not (kept.newer or kept.damage or kept.carried or store.read_blob(DISCARDING))
+            if kept.buffer is not None and kept.buffer.lineage == lineage and is_ours and is_plain:
+                found.append(held)
+            else:
+                store.close()
+    except BaseException:
+        for store, _ in found:
+            store.close()
+        raise
+    return found
+
+
 DISCARDING: Final = "discarding"
 """Name of the blob that notes a discard until the others were told of it."""
 
@@ -219,6 +246,15 @@ class Journal:
         if not store.newer:
             with contextlib.suppress(StorageError):
                 await asyncio.to_thread(store.write_blob, DISCARDING, b"")
+
+    async def sync(self) -> None:
+        """Write and flush everything.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        self._saver.write(with_stored=True)
+        await asyncio.to_thread(self.store.sync)
 
     def note_visit(self, visit: LastVisit) -> None:
         """Note what the user has seen, and has still to review. Blocks; what cannot be noted is left out."""

@@ -119,6 +119,8 @@ class LocalSession:
         self._migration: HistoryMigration | None = None
         self._is_between = False
         """Whether our text was sent into another history, and no answer came: others may bring it back from there, under other ids."""
+        self._is_new_document = False
+        """Whether the document is another one than when this opening began, since its server lost it."""
         self._turn_request = -1
         """Number of the request that ends our turn then."""
         self._checked = Version()

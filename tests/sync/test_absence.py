@@ -392,6 +392,37 @@ def test_a_journal_that_was_left_behind_is_merged_by_what_it_knew(tmp_path: Path
     simulate(10, lambda chance: story())
 
 
+def test_unsent_work_for_the_document_of_an_emptied_server_is_taken_in_by_who_comes_to_it(
+    tmp_path: Path,
+) -> None:
+    """A second terminal began in the empty document and died with unsent work, while the first one had the former document."""
+
+    async def story() -> None:
+        scene, (ann,) = await written(tmp_path, "ann", text="begin of all of it. ")
+        scene.network.part("ann")
+        await lose(scene)
+        scene.host.start()
+        second = Peer("ann", scene.network, ann.storage, who="second")
+        await second.start()
+        await session_of(second).synced()
+        scene.network.part("second")
+        session_of(second).replace(0, 0, "typed offline. ")
+        await second.kill()
+        assert ann.storage.names() == ["sim", "sim#2"]
+        scene.network.join("ann")
+        async with asyncio.timeout(60):
+            while "typed" not in session_of(ann).text:
+                await asyncio.sleep(0.1)
+        once(await scene.settle(ann), "typed offline. ", "begin of all of it. ")
+        await asyncio.sleep(1)
+        assert ann.storage.names() == ["sim"]
+        await session_of(ann).close()
+        await ann.start()
+        once(await scene.settle(ann), "typed offline. ", "begin of all of it. ")
+
+    simulate(11, lambda chance: story())
+
+
 def test_unsent_work_of_a_journal_that_was_left_behind_is_brought_once(tmp_path: Path) -> None:
     """What only the closed terminal had is in the text after the next start, whatever became of the server's history."""
 
