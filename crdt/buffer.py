@@ -5,14 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from crdt import history, snapshot
+from crdt import snapshot
 from crdt.anchor import DOCUMENT_END, DOCUMENT_START, Anchor
 from crdt.binary import AUTHOR_BYTES_MAX, NUMBER_MAX, encode_text
 from crdt.change_tracker import ChangeTracker
-from crdt.deleted import Deletion, find_deletions
-from crdt.hunks import Hunk, find_changes
 from crdt.ids import checked_site, fresh_site, genesis_site, stride, text_digest
 from crdt.local import BACKWARDS, FORWARDS, LocalEdits
 from crdt.messages import AGAIN, ANNOUNCE, GO_ON, INSERT, INSERTED, MARK, Op, read_message
@@ -20,30 +18,29 @@ from crdt.missing import MissingParts
 from crdt.moves import HOPS_MAX, Moves, Span
 from crdt.open_run import NEVER, NO_PLACE, OpenRun
 from crdt.order import Order
-from crdt.outcomes import Case, Outcome, differences, find_outcomes
-from crdt.overlaps import Overlap, find_overlaps
-from crdt.passage import RunRange, operations_on, outcome_of, runs_between, word_ends
 from crdt.patch import NOTHING, OneSplice, Patch, Splice, one_splice
 from crdt.pending import PendingState
 from crdt.remote import RemoteChanges
-from crdt.revert import (
-    Difference,
-    Operations,
-    differences_between,
-    find_differences,
-    keep_within,
-    work_of,
-)
 from crdt.run import Run
-from crdt.run_view import RunView, view_runs
 from crdt.runs import DEFAULT_LAYOUT, Layout, RunList
 from crdt.site import MARK_EVERY_S, NO_NUMBERS, NO_SITE, Site
 from crdt.sites import Sites
 from crdt.undo import Undo
 from crdt.validate import Validator
 from crdt.version import Version
-from crdt.visibility import Visibilities, Visible, differing_chunks
-from crdt.written import Writing, find_ever
+
+# What only looking back and reviewing need is loaded by the methods for that: an editor starts without it.
+if TYPE_CHECKING:
+    from crdt.deleted import Deletion
+    from crdt.history import Moment
+    from crdt.hunks import Hunk
+    from crdt.outcomes import Case, Outcome
+    from crdt.overlaps import Overlap
+    from crdt.passage import RunRange
+    from crdt.revert import Difference, Operations
+    from crdt.run_view import RunView
+    from crdt.visibility import Visibilities, Visible
+    from crdt.written import Writing
 
 PART_BYTES: Final = 2**20
 """Size of the pieces in which a long message is written. Between pieces, the writer checks whether operations of
@@ -383,6 +380,8 @@ class TextBuffer:
     def runs(self, start: int, end: int) -> Iterator[RunView]:
         """Yield the runs from one offset to another, whole, with the deleted ones between and at both edges; to look
         under the hood. O(log n) for the first, O(1) for each of the others; O(document) once after opening."""
+        from crdt.run_view import view_runs
+
         self._check_range(start, end)
         self._close()
         self._open_all()
@@ -548,6 +547,8 @@ class TextBuffer:
         are skipped. With `start` and `end`, only between these offsets, with what is deleted at both edges. See
         `revert` for the exact rule.
         """
+        from crdt.revert import find_differences
+
         self._open_all()
         return self._show(find_differences(self._sites, self.version, operations), now, start, end)
 
@@ -557,6 +558,8 @@ class TextBuffer:
         This is an edit of mine and one undo step: the same characters are shown and hidden as then; what was typed
         since is deleted. With `start` and `end`, only between these offsets, with what is deleted at both edges.
         """
+        from crdt.revert import differences_between
+
         self._open_all()
         seen = self._seen()
         then, before = seen.at(self._sites, version).by_site, seen.at(self._sites, self.version).by_site
@@ -567,12 +570,16 @@ class TextBuffer:
 
         O(document), plus what the cases touch.
         """
+        from crdt.outcomes import find_outcomes
+
         self._open_all()
         return find_outcomes(self._sites, version, cases)
 
     def make(self, outcome: Outcome, now: float = 0.0) -> Patch:
         """Show and hide characters as an outcome says, whatever was done to them since, and return the patch. This is an edit
         of mine and one undo step. O(log n), plus what changes."""
+        from crdt.outcomes import differences
+
         self._settle()
         return self._show(differences(self._runs, self._by_id, outcome), now, 0, None)
 
@@ -581,6 +588,8 @@ class TextBuffer:
         end = self._runs.size if end is None else end
         self._check_range(start, end)
         if start or end < self._runs.size:
+            from crdt.revert import keep_within
+
             found = keep_within(self._runs, found, start, end)
         if not found:
             return NOTHING
@@ -866,6 +875,8 @@ class TextBuffer:
     def comparing(self) -> Iterator[None]:
         """Remember in the block which characters are visible at the versions that are asked about, so that each further
         question about one takes less. That is a byte for each character that was ever written, and each version."""
+        from crdt.visibility import Visibilities
+
         outer = self._visibilities
         if outer is None:
             self._visibilities = Visibilities()
@@ -875,12 +886,18 @@ class TextBuffer:
             self._visibilities = outer
 
     def _seen(self) -> Visibilities:
-        return Visibilities() if self._visibilities is None else self._visibilities
+        if self._visibilities is not None:
+            return self._visibilities
+        from crdt.visibility import Visibilities
+
+        return Visibilities()
 
     def _differing(self, seen: Visibilities, *visible: Visible) -> set[int] | None:
         """Return the chunks in which some versions differ from the text, where that is cheap to find."""
         if self._visibilities is None or not self._runs.indexed:
             return None
+        from crdt.visibility import differing_chunks
+
         return differing_chunks(self._sites, self._runs, self._present(seen), visible)
 
     def _present(self, seen: Visibilities) -> Visible:
@@ -889,20 +906,26 @@ class TextBuffer:
 
     def at(self, version: Version) -> str:
         """Return the text as it was at a version. O(n)."""
+        from crdt.history import text_of
+
         self._open_all()
         seen = self._seen()
         visible = seen.at(self._sites, version).by_site
-        return history.text_of(self._runs, visible, self._differing(seen, visible))
+        return text_of(self._runs, visible, self._differing(seen, visible))
 
     def diff(self, old: Version, new: Version) -> Patch:
         """Return the patch from the text at one version to the text at another. O(n)."""
+        from crdt.history import diff
+
         self._open_all()
         seen = self._seen()
         before, after = seen.at(self._sites, old).by_site, seen.at(self._sites, new).by_site
-        return history.diff(self._runs, before, after)
+        return diff(self._runs, before, after)
 
     def changes(self, old: Version, new: Version) -> list[Hunk]:
         """Return what changed between two versions, by whom and when, in document order. O(document)."""
+        from crdt.hunks import find_changes
+
         self._open_all()
         seen = self._seen()
         before, after = seen.at(self._sites, old).by_site, seen.at(self._sites, new).by_site
@@ -914,6 +937,8 @@ class TextBuffer:
 
         `common` is what both had: for each site the lower clock of the two.
         """
+        from crdt.overlaps import find_overlaps
+
         self._open_all()
         seen = self._seen()
         seen.at(self._sites, common)  # the present one is found from it
@@ -921,50 +946,68 @@ class TextBuffer:
 
     def version_at(self, seconds: float) -> Version:
         """Return the version at a wall-clock time, accurate to ten seconds. O(sites + time marks)."""
-        self._settle()
-        return history.version_at(self._sites, seconds)
+        from crdt.history import version_at
 
-    def moments(self) -> list[history.Moment]:
-        """Return what was done when, in order of time. O(marks log marks)."""
         self._settle()
-        return history.moments(self._sites)
+        return version_at(self._sites, seconds)
+
+    def moments(self) -> list[Moment]:
+        """Return what was done when, in order of time. O(marks log marks)."""
+        from crdt.history import moments
+
+        self._settle()
+        return moments(self._sites)
 
     def activity(self, first: float, last: float, buckets: int) -> dict[str, list[int]]:
         """Return, for each author who did something between two wall-clock times, the number of operations in each of
         `buckets` equal stretches of time. The end is not included. O(sites + time marks)."""
+        from crdt.history import activity
+
         self._settle()
-        return history.activity(self._sites, first, last, buckets)
+        return activity(self._sites, first, last, buckets)
 
     def ever(self, text: str, limit: int = 1000) -> list[Writing]:
         """Return where a text is or ever was, in document order, `limit` places at most. O(document)."""
+        from crdt.written import find_ever
+
         self._open_all()
         return find_ever(self._sites, self._runs, text, limit)
 
     def deletions(self) -> list[Deletion]:
         """Return what is deleted, where, and by whom, in document order, without forgotten text. O(document)."""
+        from crdt.deleted import find_deletions
+
         self._open_all()
         return find_deletions(self._sites, self._runs, self.version)
 
     def passage(self, first: Anchor, last: Anchor) -> Outcome:
         """Return which of the characters from one anchor to another, both included, are shown here; `make` makes the
         passage the same in another replica. O(log n), plus the runs between."""
+        from crdt.passage import outcome_of
+
         self._open_all()
         return outcome_of(self._between(first, last))
 
     def everything(self) -> Outcome:
         """Return which of all characters are shown here, as `passage` does. O(document)."""
+        from crdt.passage import outcome_of
+
         self._open_all()
         return outcome_of([(run, run.seq, run.seq + run.length) for run in self._runs])
 
     def operations_on(self, first: Anchor, last: Anchor) -> tuple[tuple[int, int, int], ...]:
         """Return the operations that inserted, deleted or restored the characters from one anchor to another, both
         included, or any between them: (site, first clock, end). O(raises + runs between)."""
+        from crdt.passage import operations_on
+
         self._open_all()
         return operations_on(self._sites, self._between(first, last))
 
     def word_ends(self, site: int, start: int, end: int) -> list[int]:
         """Return the clocks after each word that a site typed, and after each uninterrupted deletion or restoration,
         among its operations from `start` to `end`."""
+        from crdt.passage import word_ends
+
         self._settle()
         known = self._by_id.get(site)
         return [] if known is None else word_ends(known, start, min(end, known.clock))
@@ -972,12 +1015,16 @@ class TextBuffer:
     def work_of(self, sites: Collection[int], since: Version) -> dict[int, list[tuple[int, int]]]:
         """Return the operations of some sites since a version, for `revert`; without characters that somebody else
         has restored since."""
+        from crdt.revert import work_of
+
         self._open_all()
         return work_of(self._sites, sites, since)
 
     def effect_of(self, operations: Operations) -> list[tuple[int, str, bool]]:
         """Preview `revert`: the site that wrote each affected text, the text, and True if it would be shown again.
         O(document)."""
+        from crdt.revert import find_differences
+
         self._open_all()
         found = find_differences(self._sites, self.version, operations)
         return [(site.id, site.slice(low, high), shows) for site, low, high, shows in found]
@@ -1010,6 +1057,8 @@ class TextBuffer:
 
     def _between(self, first: Anchor, last: Anchor) -> list[RunRange]:
         """Return the runs from one anchor to another, each with its seqs in that range; none if one is unknown."""
+        from crdt.passage import runs_between
+
         edges: list[tuple[Site, int]] = []
         for site_id, clock, _ in (first, last):
             site = self._by_id.get(site_id)

@@ -238,10 +238,12 @@ def _parse(content: bytes | None) -> _Kept:
     Raises:
         _MadeByNewer: it must not be written.
     """
+    if not content:
+        return {"views": {}, "tabs": {}}
     import json
 
     try:
-        found = json.loads(content or b"{}")
+        found = json.loads(content)
         version = found.get("version", VERSION)
         kept = {name: dict(found.get(name, {})) for name in ("views", "tabs")}
     except (ValueError, TypeError, AttributeError, RecursionError):

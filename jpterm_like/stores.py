@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import logging
 import os
 import re
@@ -118,6 +117,8 @@ def note_served(paths: Paths, root: Path) -> None:
 
     def new(old: bytes | None) -> bytes:
         folders = [it for it in _decoded_folders(old) if it != folder]
+        import json
+
         return json.dumps([*folders, folder][-SERVED_MAX:]).encode()
 
     with contextlib.suppress(OSError, JptermError):
@@ -146,6 +147,8 @@ _SERVED: Final = "served.json"
 
 def _decoded_folders(data: bytes | None) -> list[str]:
     with contextlib.suppress(ValueError):
+        import json
+
         found = json.loads(data or b"[]")
         if isinstance(found, list):
             return [it for it in found if isinstance(it, str) and os.path.isabs(it)]

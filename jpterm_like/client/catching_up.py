@@ -16,17 +16,17 @@ from collections.abc import Coroutine, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from crdt import Overlap, OverlapKind, Patch, Version
+from crdt import Patch, Version
 from jpterm_like import clock
 from jpterm_like.client.discarding import Discarding
 from jpterm_like.client.events import ApartChanged, Decided, Notice, RequestFailed
 from jpterm_like.client.last_visit import LastVisit, Parted
-from jpterm_like.history.apart import Apart, Work, operations_in
-from jpterm_like.history.operations import OperationSet
-from jpterm_like.history.same_changes import my_operations, same_changes
 from jpterm_like.sync.unsaved_work import SOMEBODY, join_names
 
+# Comparing is loaded when there is something to compare.
 if TYPE_CHECKING:
+    from crdt import Overlap
+    from jpterm_like.history.apart import Apart, Work
     from jpterm_like.sync import wire
     from jpterm_like.sync.channel import Channel
 
@@ -79,7 +79,7 @@ class CatchingUp(Discarding):
         theirs = channel.theirs.merge(Version(came))
         common = mine.meet(theirs)
         overlaps = self._overlaps(common, mine, theirs)
-        same = same_changes(self.buffer, common, overlaps) if channel.holds else []
+        same = self._same_changes(common, overlaps) if channel.holds else []
         taken_out = self._take_out(same)
         left = [it for it in overlaps if it not in taken_out and is_mixed(it)]
         until = clock.wall()
@@ -87,6 +87,8 @@ class CatchingUp(Discarding):
         since = min(it.at for it in (parted, visit, Parted(had, until)) if it is not None)
         news = my_work.beyond(common.meet(my_work))
         if news:
+            from jpterm_like.history.apart import Work
+
             work = Work(common, news, since, until)
             self._untold = work if self._untold is None else self._untold.with_later(work)
         if visit is not None:  # what came after my last key is news, too
@@ -95,6 +97,8 @@ class CatchingUp(Discarding):
         mine = mine.merge(my_work)
         is_away = until - since >= AWAY_S and not theirs <= mine
         if left or taken_out or is_away:
+            from jpterm_like.history.apart import Apart, operations_in
+
             settled = operations_in(taken_out)
             self._offer_review(Apart(mine.meet(theirs), mine, theirs, since, until, len(taken_out), settled))
         self._tell_overlaps(taken_out, left)
@@ -165,16 +169,21 @@ class CatchingUp(Discarding):
         ready = [it for it in self._told if it.known.merge(it.work) <= self.version]
         self._told = [it for it in self._told if it not in ready]
         for told in ready:
+            from jpterm_like.history.apart import Work
+
             self._compare(told.site, Work(told.known, told.work, told.since_ms / 1000, told.until_ms / 1000))
 
     def _compare(self, site: int, work: Work) -> None:
         """Compare the work of somebody who came back with mine."""
+        from jpterm_like.history.apart import Apart, operations_in
+        from jpterm_like.history.operations import OperationSet
+
         theirs = work.written
         mine = work.known.merge(self._my_work())
         common = mine.meet(theirs)
         overlaps = self._overlaps(common, mine, theirs)
         taken_out, awaited = self._give_way(site, work)
-        same = [it for it in same_changes(self.buffer, common, overlaps) if self._text_at(it) == it.theirs]
+        same = [it for it in self._same_changes(common, overlaps) if self._text_at(it) == it.theirs]
         same += taken_out + awaited
         settled = operations_in(same)
         done = OperationSet(settled)
@@ -202,7 +211,7 @@ class CatchingUp(Discarding):
         if mine is None or work.work <= mine.known or mine.work <= work.known:
             return [], []
         common = mine.written.meet(work.written)
-        same = same_changes(self.buffer, common, self._overlaps(common, mine.written, work.written))
+        same = self._same_changes(common, self._overlaps(common, mine.written, work.written))
         if not same:
             return [], []
         if self.buffer.site > site:
@@ -233,10 +242,20 @@ class CatchingUp(Discarding):
         """Return the places that both sides changed. Costs the length of the text, unless one side did nothing."""
         return [] if mine <= common or theirs <= common else self.buffer.overlaps(common, mine, theirs)
 
+    def _same_changes(self, common: Version, overlaps: list[Overlap]) -> list[Overlap]:
+        """Return those of these places in which both meant one change."""
+        if not overlaps:
+            return []
+        from jpterm_like.history.same_changes import same_changes
+
+        return same_changes(self.buffer, common, overlaps)
+
     def _take_out(self, same: list[Overlap]) -> list[Overlap]:
         """Take my copies of changes out that both made; return those of which one copy is left."""
         if not same:
             return []
+        from jpterm_like.history.same_changes import my_operations
+
         site = self.buffer.site
         begin, is_keyed = self.version.get(site), self._is_keyed
         self.pad.revert(my_operations(same), clock.wall())
@@ -261,6 +280,10 @@ class CatchingUp(Discarding):
 
     def _tell_overlaps(self, taken_out: list[Overlap], left: list[Overlap]) -> None:
         """Tell the user of what both did."""
+        if not (taken_out or left):
+            return
+        from crdt import OverlapKind
+
         if taken_out:
             places = "one place" if len(taken_out) == 1 else f"{len(taken_out)} places"
             sentence = (

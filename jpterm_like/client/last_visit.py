@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from crdt import ForeignOp, Version
-from crdt.raises import Span
-from jpterm_like.history.apart import Apart, Work
-from jpterm_like.history.decisions import Choice, Step
 from jpterm_like.storage.base import Storage, StorageError, Store
 from jpterm_like.stores import SLOTS_MAX, journal_name
+
+# Loaded where there is something to review, which is rare.
+if TYPE_CHECKING:
+    from crdt.raises import Span
+    from jpterm_like.history.apart import Apart, Work
+    from jpterm_like.history.decisions import Step
 
 VISIT: Final = "visit"
 """The name of the blob."""
@@ -91,9 +94,13 @@ def decode_visit(data: bytes) -> LastVisit | None:
             had, at = kept["parted"]
             parted = Parted(_version(had), float(at))
         if kept["untold"] is not None:
+            from jpterm_like.history.apart import Work
+
             known, work, since, until = kept["untold"]
             untold = Work(_version(known), _version(work), float(since), float(until))
         if kept["apart"] is not None:
+            from jpterm_like.history.apart import Apart
+
             common, mine, theirs, since, until, taken_out, *settled = kept["apart"]
             apart = Apart(
                 _version(common),
@@ -104,10 +111,7 @@ def decode_visit(data: bytes) -> LastVisit | None:
                 int(taken_out),
                 _spans(settled[0] if settled else ()),
             )
-        steps = tuple(
-            Step(Choice(choice), tuple(_spans(it) for it in about), _span(made))
-            for choice, about, made in kept.get("steps", ())
-        )
+        steps = _steps(kept["steps"]) if kept.get("steps") else ()
         return LastVisit(_version(kept["seen"]), float(kept["at"]), apart, untold, parted, steps)
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError, ForeignOp):
         return None
@@ -152,6 +156,14 @@ def _version(digits: object) -> Version:
     if not isinstance(digits, str):
         raise ValueError("a version is a text of hexadecimal digits")
     return Version.decode(bytes.fromhex(digits))
+
+
+def _steps(kept: Iterable[Any]) -> tuple[Step, ...]:
+    from jpterm_like.history.decisions import Choice, Step
+
+    return tuple(
+        Step(Choice(choice), tuple(_spans(it) for it in about), _span(made)) for choice, about, made in kept
+    )
 
 
 def _spans(kept: Iterable[Any]) -> tuple[Span, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final, Literal
 
-from crdt import Anchor, Outcome, Patch, StepPart, TextBuffer, Version
+from crdt import Anchor, Patch, StepPart, TextBuffer, Version
 from crdt.patch import Splice
 from jpterm_like import clock
 from jpterm_like.access.addresses import Address, is_hub_file
@@ -29,12 +29,8 @@ from jpterm_like.client.events import (
     Topic,
 )
 from jpterm_like.client.journal import Journal
-from jpterm_like.client.last_visit import LastVisit, Parted
 from jpterm_like.errors import JptermError
 from jpterm_like.files.encoding import Form
-from jpterm_like.history.apart import Apart, Work
-from jpterm_like.history.decisions import Step
-from jpterm_like.history.operations import OperationSet
 from jpterm_like.saver import Saver
 from jpterm_like.storage.base import Storage
 from jpterm_like.sync.ancestry import remember_save
@@ -42,9 +38,15 @@ from jpterm_like.sync.pad import Pad
 from jpterm_like.sync.presence import Person
 from jpterm_like.sync.unsaved_work import Discard, Operations
 
-# Modules that speak the protocol are loaded once there is a server to speak to: the first screen is painted without them.
+# Modules that speak the protocol are loaded once there is a server to speak to, and those that compare the work of two sides once
+# there is some: the first screen is painted without them.
 if TYPE_CHECKING:
+    from crdt import Outcome
     from jpterm_like.client.history_migration import HistoryMigration
+    from jpterm_like.client.last_visit import LastVisit, Parted
+    from jpterm_like.history.apart import Apart, Work
+    from jpterm_like.history.decisions import Step
+    from jpterm_like.history.operations import OperationSet
     from jpterm_like.sync import events, wire
     from jpterm_like.sync.link import Link
 
@@ -180,7 +182,7 @@ class LocalSession:
         """When the wait for the server to store edits of mine began, or last went on; seconds since 1970, None if all are stored."""
         self._is_comparing = False
         """Whether such an edit is being compared with one that others made at the same moment."""
-        self._moment = OperationSet(())
+        self._moment: OperationSet | None = None
         """The operations of the places that the user was told of last for that reason."""
         self._parted: Parted | None = None
         """Since when I have not heard all that the others did; None while I do."""

@@ -15,15 +15,15 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Final
 
-from crdt import Overlap, OverlapKind, Patch, TextBuffer, Version
-from crdt.overlaps import words_of
+from crdt import Patch, TextBuffer, Version
 from jpterm_like import clock
 from jpterm_like.client.catching_up import CatchingUp, is_mixed
 from jpterm_like.client.events import Notice
-from jpterm_like.history.apart import Apart, Work, operations_in
-from jpterm_like.history.operations import OperationSet
 
+# Comparing is loaded when there is something to compare.
 if TYPE_CHECKING:
+    from crdt import Overlap
+    from jpterm_like.history.apart import Apart, Work
     from jpterm_like.sync.channel import Channel
 
 NEW_S: Final = 1.0
@@ -89,6 +89,8 @@ class SameMoment(CatchingUp):
         mine, theirs = work.written, work.known.merge(came)
         left = [it for it in self._overlaps(work.known, mine, theirs) if is_mixed(it)]
         if left:
+            from jpterm_like.history.apart import Apart
+
             self._offer_review(Apart(work.known, mine, theirs, work.since, work.until, 0))
             self._tell_overlaps([], left)
 
@@ -142,6 +144,8 @@ class SameMoment(CatchingUp):
         finally:
             self._is_comparing = False
         if found and buffer is self.buffer:
+            from jpterm_like.history.apart import Apart, Work
+
             now = clock.wall()
             self._tell_moment(Apart(common, mine, theirs, now, now, 0), found)
             await self._tell_others(Work(common, my_work, now, now))
@@ -150,14 +154,20 @@ class SameMoment(CatchingUp):
         if work.since < work.until:
             super()._compare(site, work)
             return
+        from jpterm_like.history.apart import Apart
+
         mine = work.known.merge(self._my_work())
         common = mine.meet(work.written)
         found = _garbled(self._overlaps(common, mine, work.written))
-        if not self._moment.has_all(span for it in found for span in it.their_operations):
+        spans = [span for it in found for span in it.their_operations]
+        if found and not (self._moment is not None and self._moment.has_all(spans)):
             self._tell_moment(Apart(common, mine, work.written, work.since, work.until, 0), found)
 
     def _tell_moment(self, apart: Apart, found: list[Overlap]) -> None:
         """Tell the user of places that both changed at one moment, and list them for a review."""
+        from jpterm_like.history.apart import operations_in
+        from jpterm_like.history.operations import OperationSet
+
         self._moment = OperationSet(operations_in(found))
         self._offer_review(apart)
         start = self.buffer.offset(found[0].first) or 0
@@ -174,6 +184,8 @@ def _garbled_in_copy(data: bytes, common: Version, mine: Version, theirs: Versio
 
 def _garbled(overlaps: list[Overlap]) -> list[Overlap]:
     """Return the places where there is a word that neither side wrote, or text in what the other side deleted."""
+    from crdt.overlaps import OverlapKind, words_of
+
     return [
         it
         for it in overlaps

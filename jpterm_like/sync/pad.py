@@ -7,14 +7,17 @@ does no I/O: senders and stores hold cursors into its log, and `on_news` tells t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from crdt import Outcome, Patch, StepPart, TextBuffer, Version
+from crdt import Patch, StepPart, TextBuffer, Version
 from crdt.patch import Splice
 from jpterm_like.sync.ancestry import Ancestor, Identity, add_ancestor
 from jpterm_like.sync.log import Cursor, Log
 from jpterm_like.sync.presence import Person, Presences
 from jpterm_like.sync.unsaved_work import DISCARDS_MAX, Discard
+
+if TYPE_CHECKING:
+    from crdt import Outcome
 
 PatchListener = Callable[[Patch, object], None]
 """Called with each change of the text, and the origin of it (None: made here)."""
