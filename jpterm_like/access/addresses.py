@@ -13,14 +13,16 @@ import ipaddress
 import os
 import re
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
-from jpterm_like.access.hub import ensure_hub
-from jpterm_like.access.ssh import SshAddress
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.files import private
 from jpterm_like.transports.base import CannotConnect, Peer, Transport
+
+# The ways to connect are loaded when somebody goes them: a file of this machine is on the screen before that.
+if TYPE_CHECKING:
+    from jpterm_like.access.ssh import SshAddress
 
 
 class BadAddress(JptermError):
@@ -93,6 +95,8 @@ def is_hub_file(address: Address) -> bool:
 
 def explain_refusal(address: Address, code: str, sentence: str) -> str:
     """The sentence with which a server refuses an address, as it is said here: it says "here" of its own machine."""
+    from jpterm_like.access.ssh import SshAddress
+
     match address:
         case LocalFileAddress() if code == "missing":
             where = f"{address.title} in {with_tilde(address.file.parent)}"
@@ -290,6 +294,7 @@ class LocalFileAddress(NamedTuple):
         Raises:
             CannotConnect: the hub does not start.
         """
+        from jpterm_like.access.hub import ensure_hub
         from jpterm_like.access.local_users import find_hub_of
 
         return find_hub_of(ensure_hub(), self.file)
@@ -310,6 +315,8 @@ def parse_address(written: str) -> Address:
                 raise BadAddress(
                     f"{written} names no file: write {written}FILE, or ./{written} for a file of this name."
                 )
+            from jpterm_like.access.ssh import SshAddress
+
             return SshAddress(found[1], None, found[2])
         path = expand_home(written)
         real = os.path.realpath(path)
@@ -383,6 +390,8 @@ def _parse_ssh_address(address: str) -> SshAddress:
         raise BadAddress(
             f"{escape_for_terminal(address)} is not an address: write ssh://USER@HOST:PORT/PATH or HOST:PATH."
         )
+    from jpterm_like.access.ssh import SshAddress
+
     return SshAddress(host if user is None else f"{user}@{host}", port, written)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
-import shlex
 import socket
 from collections.abc import Iterable
 from pathlib import Path
@@ -146,4 +145,6 @@ def resolve_address(written: str) -> tuple[Address, str]:
 
 
 def _for_shell(file: Path) -> str:
+    import shlex
+
     return escape_for_terminal(shlex.quote(str(file)))

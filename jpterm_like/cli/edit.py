@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from jpterm_like.access.addresses import (
     Address,
+    LocalFileAddress,
     ServerAddress,
     UnixSocketAddress,
     parse_server_address,
 )
 from jpterm_like.access.discovery import resolve_address
-from jpterm_like.access.ssh import SshAddress
 from jpterm_like.cli.sync_notes import SyncNotes, is_place
 from jpterm_like.client.file_catalog import FileCatalog
 from jpterm_like.client.open import open_session
@@ -116,7 +116,7 @@ def edit(
             _ask_for_token(parse_server_address(near))
         loading = _Loading(texts, name, storage, view, last_time)
         from jpterm_like.tui.app import EditorApp
-        from jpterm_like.tui.ports import Opening
+        from jpterm_like.tui.workspace import Opening
 
         openings: list[Opening] = []
         sessions: list[Session] = []
@@ -426,6 +426,10 @@ class _Loading:
 
 def _ask_before_screen(session: Session, address: Address) -> None:
     """Ask for passwords and tokens on the terminal, while there is no screen."""
+    if isinstance(address, LocalFileAddress):
+        return
+    from jpterm_like.access.ssh import SshAddress
+
     try:
         if isinstance(address, SshAddress):
             address.prepare()

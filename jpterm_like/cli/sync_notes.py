@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -181,6 +180,8 @@ def _for_shell(path: Path) -> str:
 
     home = Path.home()
     inside = str(path.relative_to(home)) if path.is_relative_to(home) else ""
+    import shlex
+
     return escape_for_terminal(f"~/{inside}" if inside == shlex.quote(inside) else shlex.quote(str(path)))
 
 

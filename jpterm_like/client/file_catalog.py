@@ -12,7 +12,6 @@ from typing import Final
 
 from jpterm_like.access.addresses import expand_home, parse_address, parse_server_address, with_tilde
 from jpterm_like.access.discovery import resolve_address
-from jpterm_like.access.ssh import SshAddress
 from jpterm_like.client.events import SearchPlace
 from jpterm_like.client.open import list_pads, open_session
 from jpterm_like.client.session import Session
@@ -114,6 +113,8 @@ class FileCatalog:
         if "://" in written:
             return parse_address(written).text
         if "://" in near:
+            from jpterm_like.access.ssh import SshAddress
+
             address = parse_address(near)
             if isinstance(address, SshAddress):
                 return address.sibling(written).text
@@ -128,6 +129,8 @@ class FileCatalog:
         """
         shown = escape_for_terminal(names[0])
         if near.startswith("ssh://"):  # the other machine knows whether it is there
+            from jpterm_like.access.ssh import SshAddress
+
             address = parse_address(near)
             assert isinstance(address, SshAddress)
             return address.sibling(names[0]).text
@@ -153,6 +156,8 @@ class FileCatalog:
         """Return the folder or server to which `address` puts a name, for people."""
         if "://" not in near:
             return with_tilde(_folder_around(near))
+        from jpterm_like.access.ssh import SshAddress
+
         address = parse_address(near)
         if isinstance(address, SshAddress):
             return address.sibling("").text
@@ -164,6 +169,8 @@ class FileCatalog:
         Raises:
             JptermError: it cannot be renamed; the file keeps its name.
         """
+        from jpterm_like.access.ssh import SshAddress
+
         here, there = parse_address(session.address), parse_address(to)
         if there.with_path(here.path).key != here.key:
             raise JptermError(

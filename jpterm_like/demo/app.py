@@ -20,10 +20,9 @@ from jpterm_like.sync.inspection import describe_changes
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.commands import pairs
 from jpterm_like.tui.editor import Editor
-from jpterm_like.tui.ports import Opening
 from jpterm_like.tui.render.screen import FixedStrip, Rows
 from jpterm_like.tui.text.cells import clean, cut, width_of
-from jpterm_like.tui.workspace import Pane
+from jpterm_like.tui.workspace import Opening, Pane
 
 DELAYS_S: Final = (0.0, 0.08, 0.4, 2.0)
 """What one can choose from."""

@@ -34,7 +34,6 @@ from jpterm_like.tui.editor import Editor, text_commands
 from jpterm_like.tui.garbage import GarbagePasses
 from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.people_commands import LINES_KEPT
-from jpterm_like.tui.ports import EditorSettings, Everything, FileCatalog, Inviter, Opening, SyncNotes
 from jpterm_like.tui.remembering import RememberingApp
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.render.palette import Palette
@@ -57,9 +56,10 @@ from jpterm_like.tui.typeahead import TypeAhead, TypedEvent
 from jpterm_like.tui.widgets.messages import SERIOUS_MAX
 from jpterm_like.tui.widgets.status_bar import StatusBar
 from jpterm_like.tui.widgets.tabs import Divider, NameRow, TabBar
-from jpterm_like.tui.workspace import describe_unsaved
+from jpterm_like.tui.workspace import Opening, describe_unsaved
 
 if TYPE_CHECKING:
+    from jpterm_like.tui.ports import EditorSettings, Everything, FileCatalog, Inviter, SyncNotes
     from jpterm_like.tui.sync_watch import SyncWatch
     from jpterm_like.tui.widgets.dialogs import Choice
 

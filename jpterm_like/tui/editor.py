@@ -54,7 +54,6 @@ from jpterm_like.tui.commands.macro import Macro
 from jpterm_like.tui.commands.offers import Offers
 from jpterm_like.tui.commands.review import Reviewing
 from jpterm_like.tui.keymap import BY_ID, Keymap, key_label
-from jpterm_like.tui.ports import EditorSession, EditorSettings
 from jpterm_like.tui.render.diff import Change, Row, Scroll, find_scroll
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.render.people import Collaborators
@@ -88,6 +87,7 @@ if TYPE_CHECKING:
     from jpterm_like.tui.commands.mouse import Mouse
     from jpterm_like.tui.commands.spelling import Spelling
     from jpterm_like.tui.commands.vi import Vi
+    from jpterm_like.tui.ports import EditorSession, EditorSettings
     from jpterm_like.tui.spelling.checker import SpellChecker
     from jpterm_like.tui.vocabulary import Vocabulary
 

@@ -7,12 +7,12 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from jpterm_like.errors import JptermError
-from jpterm_like.tui.ports import Everything, Sighting
 from jpterm_like.tui.project_commands import ProjectCommands
 from jpterm_like.tui.text.cells import clean
 
 if TYPE_CHECKING:
     from jpterm_like.tui.editor import Editor
+    from jpterm_like.tui.ports import Everything, Sighting
 
 SHOWN_LENGTH: Final = 200
 """Characters of a line in the list."""

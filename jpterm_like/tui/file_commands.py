@@ -18,13 +18,13 @@ from jpterm_like.sync.unsaved_work import SOMEBODY, Discard, join_passages, rest
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.form_commands import FormCommands
 from jpterm_like.tui.keymap import BY_ID
-from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.spelling_commands import SpellingCommands
 from jpterm_like.tui.text.cells import clean, cut_start
 from jpterm_like.tui.workspace import NAME_LENGTH_MAX
 
 if TYPE_CHECKING:
+    from jpterm_like.tui.ports import EditorSession
     from jpterm_like.tui.widgets.dialogs import Choice
     from jpterm_like.tui.widgets.file_tree import FileTree
     from jpterm_like.tui.widgets.start_screen import Start

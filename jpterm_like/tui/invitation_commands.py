@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from jpterm_like.tui.file_commands import FileCommands
-from jpterm_like.tui.ports import Inviter
 from jpterm_like.tui.text.cells import clean
+
+if TYPE_CHECKING:
+    from jpterm_like.tui.ports import Inviter
 
 TIMES: Final[tuple[tuple[str, float | None], ...]] = (
     ("for an hour", 3600.0),

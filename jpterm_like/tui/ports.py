@@ -17,11 +17,9 @@ from jpterm_like.files.charsets import Known
 from jpterm_like.files.encoding import Form
 from jpterm_like.history.apart import Apart
 from jpterm_like.history.decisions import Step
-from jpterm_like.last_time import KeptView
 from jpterm_like.sync.presence import Person
 from jpterm_like.sync.unsaved_work import Discard
 from jpterm_like.tui.keymap import KeyBinding
-from jpterm_like.tui.text.line_index import Lines
 
 
 class EditorSession(Protocol):
@@ -274,18 +272,6 @@ class EditorSession(Protocol):
         """
 
     async def close(self) -> None: ...
-
-
-class Opening(NamedTuple):
-    """A text to open at the start, and where to put the caret."""
-
-    session: EditorSession
-    place: tuple[int, int] | None = None
-    """Line and column, both from 1; None: the start."""
-    lines: Lines | None = None
-    """The line index of the text, if it was made already."""
-    view: KeptView | None = None
-    """What was seen of it last time; `place` comes before it."""
 
 
 class Inviter(Protocol):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from jpterm_like.errors import JptermError
 from jpterm_like.tui.file_commands import NO_OTHER_FILES
 from jpterm_like.tui.link_commands import LinkCommands
-from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.saving import saves_itself
 from jpterm_like.tui.search_history import SearchHistory
 from jpterm_like.tui.text.cells import clean
@@ -17,6 +16,7 @@ from jpterm_like.tui.text.query import BadPattern, BoundedPattern, Query, check_
 
 if TYPE_CHECKING:
     from jpterm_like.tui.editor import Editor
+    from jpterm_like.tui.ports import EditorSession
     from jpterm_like.tui.project_search import FileFound, Place, ProjectSearch
     from jpterm_like.tui.search_dialog import SearchDialog
 

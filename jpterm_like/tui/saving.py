@@ -6,10 +6,12 @@ is no reason for alarm.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from crdt import Version
-from jpterm_like.tui.ports import EditorSession
+
+if TYPE_CHECKING:
+    from jpterm_like.tui.ports import EditorSession
 
 SAVING_S_MAX: Final = 15.0
 """How long a connected server that saves by itself may save nothing before the text is called unsaved."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.text.cells import clean
+
+if TYPE_CHECKING:
+    from jpterm_like.tui.ports import EditorSession
 
 OPENING_S_MAX: Final = 10.0
 """How long an attempt may take without a word: a server far away, or one that starts, needs some seconds."""

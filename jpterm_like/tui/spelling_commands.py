@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
 from jpterm_like.tui.editor import Editor
-from jpterm_like.tui.ports import EditorSettings
 from jpterm_like.tui.workspace import Workspace
 
 if TYPE_CHECKING:
     from jpterm_like.tui.commands.spelling import Spelling
+    from jpterm_like.tui.ports import EditorSettings
 
 
 class SpellingCommands(Workspace, is_whole=False):

@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from textual import on
 from textual.app import App
@@ -21,14 +21,13 @@ from textual.widget import Widget
 
 from jpterm_like.config import COLOURS
 from jpterm_like.errors import JptermError
-from jpterm_like.last_time import LastTime
+from jpterm_like.last_time import KeptView, LastTime
 from jpterm_like.sync.unsaved_work import all_unsaved, join_names, newest_time
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.commands.macro import Macro
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.garbage import look_at_all_again
 from jpterm_like.tui.keymap import BY_ID, Keymap
-from jpterm_like.tui.ports import EditorSession, EditorSettings, FileCatalog, Opening, SyncNotes
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.saving import saves_itself
 from jpterm_like.tui.search_history import SearchHistory
@@ -39,6 +38,7 @@ from jpterm_like.tui.widgets.status_bar import StatusBar
 from jpterm_like.tui.widgets.tabs import Divider, NameRow, Tab, TabBar
 
 if TYPE_CHECKING:
+    from jpterm_like.tui.ports import EditorSession, EditorSettings, FileCatalog, SyncNotes
     from jpterm_like.tui.spelling.checker import SpellChecker
     from jpterm_like.tui.vocabulary import Vocabulary
     from jpterm_like.tui.widgets.start_screen import Start
@@ -57,6 +57,18 @@ NAME_LENGTH_MAX: Final = 20
 
 BESIDE_WIDTH_MIN: Final = 60
 """The narrowest screen with two views side by side; on narrower ones they stand one above the other."""
+
+
+class Opening(NamedTuple):
+    """A text to open at the start, and where to put the caret."""
+
+    session: EditorSession
+    place: tuple[int, int] | None = None
+    """Line and column, both from 1; None: the start."""
+    lines: Lines | None = None
+    """The line index of the text, if it was made already."""
+    view: KeptView | None = None
+    """What was seen of it last time; `place` comes before it."""
 
 
 class Pane(Widget):

@@ -28,7 +28,7 @@ from typing import Final
 from textual import events
 
 from jpterm_like.tui.app import EditorApp
-from jpterm_like.tui.ports import Opening
+from jpterm_like.tui.workspace import Opening
 from tests.bench.key_cases import CASES, Case
 from tests.bench.key_stage import Silent, Stage, Turns
 from tests.tui.desk import Desk, Plain

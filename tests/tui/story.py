@@ -19,7 +19,7 @@ from textual.pilot import Pilot
 
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.editor import Editor
-from jpterm_like.tui.ports import Opening
+from jpterm_like.tui.workspace import Opening
 from tests.tui.desk import Desk, Plain
 
 

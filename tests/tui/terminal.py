@@ -11,7 +11,7 @@ from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
 
 from jpterm_like.tui.app import EditorApp
-from jpterm_like.tui.ports import Opening
+from jpterm_like.tui.workspace import Opening
 from tests.tui.desk import Desk, Plain
 
 

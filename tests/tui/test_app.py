@@ -23,13 +23,12 @@ from jpterm_like.tui import keymap
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.editor import Editor, text_commands
 from jpterm_like.tui.fuzzy import has_all_words
-from jpterm_like.tui.ports import Opening
 from jpterm_like.tui.render.screen import TerminalWriter
 from jpterm_like.tui.render.themes import DEFAULT, folders
 from jpterm_like.tui.text_commands import COMMAND_OWNERS, functions_of
 from jpterm_like.tui.widgets.dialogs import Picker
 from jpterm_like.tui.widgets.help import Help, help_text
-from jpterm_like.tui.workspace import describe_unsaved
+from jpterm_like.tui.workspace import Opening, describe_unsaved
 from tests.tui.desk import Desk, Plain
 from tests.tui.terminal import Terminal, settle, terminal, until
 

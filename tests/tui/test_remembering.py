@@ -16,7 +16,7 @@ from jpterm_like.client.events import StatusChanged
 from jpterm_like.config import Paths
 from jpterm_like.last_time import LastTime
 from jpterm_like.tui.app import EditorApp
-from jpterm_like.tui.ports import Opening
+from jpterm_like.tui.workspace import Opening
 from tests.tui.case import Case
 from tests.tui.desk import Plain
 from tests.tui.terminal import Terminal

@@ -7,10 +7,10 @@ import pytest
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.fuzzy import best_commands
 from jpterm_like.tui.keymap import BY_ID, COMMANDS, Keymap
-from jpterm_like.tui.ports import Opening
 from jpterm_like.tui.synonyms import MOST_USED, SYNONYMS
 from jpterm_like.tui.widgets.dialogs import CommandPicker
 from jpterm_like.tui.widgets.help import help_text
+from jpterm_like.tui.workspace import Opening
 from tests.tui.case import Case
 from tests.tui.desk import Desk, Plain
 

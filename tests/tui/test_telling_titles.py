@@ -7,8 +7,8 @@ import re
 import pytest
 
 from jpterm_like.tui.app import EditorApp
-from jpterm_like.tui.ports import Opening
 from jpterm_like.tui.telling_titles import telling_titles
+from jpterm_like.tui.workspace import Opening
 from tests.tui.case import make
 from tests.tui.desk import Desk, Plain
 from tests.tui.terminal import Terminal, terminal

@@ -18,9 +18,8 @@ from jpterm_like.files.encoding import Form
 from jpterm_like.sync.presence import Person
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.fuzzy import best
-from jpterm_like.tui.ports import Opening
 from jpterm_like.tui.widgets.dialogs import Picker
-from jpterm_like.tui.workspace import when_unsaved
+from jpterm_like.tui.workspace import Opening, when_unsaved
 from tests.tui.case import Case
 from tests.tui.desk import Desk, Plain
 from tests.tui.terminal import Terminal, settle

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 from crdt.patch import Splice
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.keymap import Command, Keymap
-from jpterm_like.tui.ports import EditorSession, EditorSettings
 from jpterm_like.tui.text.closing_marks import ClosingMarks
 from jpterm_like.tui.text.cursors import Cursor, TrackedOffset
 from jpterm_like.tui.text.layout import TextLayout
@@ -25,6 +24,7 @@ from jpterm_like.tui.text.viewport import View
 if TYPE_CHECKING:
     from jpterm_like.tui.commands.bulk_edit import LineEdit, LongChange
     from jpterm_like.tui.commands.macro import Macro
+    from jpterm_like.tui.ports import EditorSession, EditorSettings
 
 BULK_STEP_S: Final = 0.015
 """How long a long change runs before the keyboard is served again. A turn that also paints takes some 10 ms more."""

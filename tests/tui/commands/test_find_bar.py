@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from jpterm_like.tui.app import EditorApp
-from jpterm_like.tui.ports import Opening
 from jpterm_like.tui.search_history import FILE, TERMS_MAX, SearchHistory, Walk
 from jpterm_like.tui.widgets.find_bar import FindBar
+from jpterm_like.tui.workspace import Opening
 from tests.tui.case import make
 from tests.tui.desk import Desk, Plain
 from tests.tui.terminal import settle, terminal, until

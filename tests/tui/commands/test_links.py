@@ -17,9 +17,9 @@ from jpterm_like.errors import JptermError
 from jpterm_like.stores import replicas_of
 from jpterm_like.tui import browser
 from jpterm_like.tui.app import EditorApp
-from jpterm_like.tui.ports import Opening
 from jpterm_like.tui.render.rows import link_style
 from jpterm_like.tui.render.screen import RowEncoder, StyleCodes
+from jpterm_like.tui.workspace import Opening
 from tests.tui.case import Case
 from tests.tui.desk import Plain
 from tests.tui.terminal import Terminal

@@ -16,11 +16,11 @@ from rich.style import Style
 
 import jpterm_like.tui
 from jpterm_like.tui.app import EditorApp, textual_theme
-from jpterm_like.tui.ports import Opening
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.render.palette import Palette, PersonStyles
 from jpterm_like.tui.render.palette256 import with_nearest
 from jpterm_like.tui.render.themes import KINDS, SIGN_CONTRAST, Theme, contrast, contrast_wanted
+from jpterm_like.tui.workspace import Opening
 from tests.tui.case import Case
 from tests.tui.desk import Desk, Plain
 from tests.tui.test_people_commands import at

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from jpterm_like.tui.app import EditorApp
-from jpterm_like.tui.ports import Opening
 from jpterm_like.tui.widgets.dialogs import Dialog, Question
+from jpterm_like.tui.workspace import Opening
 from tests.tui.desk import Desk, Plain
 
 
