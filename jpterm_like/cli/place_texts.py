@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import PurePosixPath
@@ -151,12 +152,15 @@ class _Texts:
         notes, messages = self._notes(document)
         if notes.birth is None or notes.wanted_name != name:
             return None
-        buffer = TextBuffer(author="", lineage=notes.birth.lineage)
+        buffer, is_whole = TextBuffer(author="", lineage=notes.birth.lineage), True
         for message in messages:
             try:
                 buffer.integrate(message)
             except (ForeignOp, Contradiction):
-                raise JptermError(
-                    f"{escape_for_terminal(name)} is damaged there: run 'jpterm-like verify'."
-                ) from None
+                is_whole = False
+        if not is_whole:
+            print(
+                f"jpterm-like: {escape_for_terminal(name)}: a change there cannot be read, and is left out.",
+                file=sys.stderr,
+            )
         return None if notes.is_deleted(buffer.version) else buffer.text

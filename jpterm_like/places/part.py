@@ -20,7 +20,7 @@ from jpterm_like.packs.pack import (
     read_index,
     split_records,
 )
-from jpterm_like.packs.records import Birth, Name, Names
+from jpterm_like.packs.records import Birth, Name, Names, document_id
 from jpterm_like.places.base import Damaged, Gone, Place, read_tail
 
 Looked = dict[bytes, set[str]]
@@ -36,6 +36,8 @@ class PackRanges:
     def __init__(self, place: Place, listing: Listing) -> None:
         self._place = place
         self._listing = listing
+        [marker] = listing.markers
+        self._collection = marker.collection
         self._tails: dict[PackName, tuple[int, bytes]] = {}
         """The end of each pack, with its offset in the file."""
         self._indexes: dict[PackName, Index] = {}
@@ -123,7 +125,7 @@ class PackRanges:
         for pack in list(self._indexes):
             for content in self.contents(pack, document):
                 match content:
-                    case Birth():
+                    case Birth() if document_id(self._collection, content) == document:
                         notes.birth = content
                     case Name(number, name):
                         notes.note_name(number, name)

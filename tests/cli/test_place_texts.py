@@ -15,6 +15,7 @@ from jpterm_like.cli import place_texts
 from jpterm_like.cli.main import main
 from jpterm_like.packs import records
 from jpterm_like.packs.names import lane_name
+from jpterm_like.packs.pack import PackRecord, encode
 from jpterm_like.packs.records import Birth, Changes, Deleted, Joined, Name, Names, document_id
 from jpterm_like.places.exchange import Memory, exchange
 from jpterm_like.places.local import LocalPlace
@@ -110,6 +111,43 @@ class Writer:
 
 
 @pytest.mark.amount
+@pytest.mark.parametrize("payload", [b"", b"\0" * 17, b"\xff" * 40])
+def test_nonsense_of_a_stranger_hides_no_text(
+    ann: Person, bob: Person, place: Path, capsys: pytest.CaptureFixture[str], payload: bytes
+) -> None:
+    """Records of every kind that are none: who reads, and who syncs, has everything else, and is told."""
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    known = collection_of(ann)
+    birth = Birth(TextBuffer.genesis("hello\n").lineage, "notes.md")
+    nonsense = [PackRecord(kind, form, payload) for kind in range(1, 256) for form in (0, 1)]
+    blocks = {
+        document_id(known.collection, birth): [records.encode(birth), *nonsense],
+        **dict.fromkeys(sorted(records.NO_DOCUMENTS), nonsense),
+        b"another document": nonsense,
+    }
+    name, data = encode(known.collection, lane_name(b"stranger"), 1, 1, blocks)
+    (place / str(name)).write_bytes(data)
+    assert main(["cat", f"{place}/notes.md"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "hello\n" and ("a change there cannot be read" in said.err) == bool(payload)
+    for person in (bob, ann):
+        facts = person.sync(place)
+        assert person.files() == {"notes.md": "hello\n"}
+        assert len(facts["problems"]) == bool(payload), facts
+    bob.write("notes.md", "hello\nbob\n")
+    bob.sync(place)
+    ann.sync(place)
+    assert ann.files() == bob.files() == {"notes.md": "hello\nbob\n"}
+
+
+def collection_of(person: Person) -> collections.Collection:
+    [path] = (person.home / "state" / "jpterm-like" / "collections").iterdir()
+    known = collections.load(path)
+    assert known is not None
+    return known
+
+
 def test_one_text_out_of_ten_thousand_takes_few_requests(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
