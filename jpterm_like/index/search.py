@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from jpterm_like.index.database import Index
 
 SWITCH: Final = "JPTERM_LIKE_INDEX"
-"""Set to "off", this variable has everything answered without an index."""
+"""Set to "off", this variable has everything answered without an index; set to "new", each search begins a new one."""
 
 LINE_LENGTH_MAX: Final = 1_000
 PASSAGE_LENGTH_MAX: Final = 4_000
@@ -108,6 +108,8 @@ def _opened(paths: Paths) -> Index | None:
         from jpterm_like.index.database import open_index
     except ImportError:
         return None  # a Python without SQLite
+    if os.environ.get(SWITCH) == "new":
+        remove_index(paths.cache)
     return open_index(paths.cache)
 
 

@@ -26,6 +26,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     return Home(tmp_path)
 
 
+@pytest.fixture
+def with_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(search.SWITCH, raising=False)
+
+
+OF_THE_INDEX = pytest.mark.usefixtures("with_index")
+"""For tests of the index itself. The others hold whatever JPTERM_LIKE_INDEX says: CI runs them with "off" and with "new"."""
+
+
 def without_index(home: Home, *words: str, deleted: bool, limit: int = 20) -> Answer:
     before, os.environ[search.SWITCH] = os.environ.get(search.SWITCH), "off"
     try:
@@ -65,6 +74,7 @@ def rows_of(home: Home) -> int:
     return count
 
 
+@OF_THE_INDEX
 @pytest.mark.parametrize("seed", range(10))
 def test_the_answer_is_the_same_with_and_without_an_index(seed: int, home: Home) -> None:
     """New, complete, behind, deleted, cut off, of another format, full of nonsense."""
@@ -124,6 +134,7 @@ def checkpoint(path: Path) -> None:
 SPOILERS: list[Callable[[Path], None]] = [delete, truncate, empty, overwrite, renumber, drop_a_table]
 
 
+@OF_THE_INDEX
 @pytest.mark.parametrize("spoil", SPOILERS)
 def test_an_index_that_cannot_be_used_is_built_again(spoil: Callable[[Path], None], home: Home) -> None:
     home.write("pads", "a.md", ("ann", 0, 0, "the quokkas\n"))
@@ -221,6 +232,7 @@ def test_a_damaged_store_is_searched_as_far_as_it_goes_and_told(home: Home) -> N
         assert "damaged" in remark and "verify" in remark
 
 
+@OF_THE_INDEX
 def test_a_file_in_memory_is_never_indexed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     home.write("pads", "secret.md", ("ann", 0, 0, "a quokka\n"))
     monkeypatch.setattr(search, "is_kept_in_memory", lambda place: place.endswith("secret.md"))
@@ -232,6 +244,7 @@ def test_a_file_in_memory_is_never_indexed(home: Home, monkeypatch: pytest.Monke
     sql.close()
 
 
+@OF_THE_INDEX
 def test_a_temporary_file_is_found_and_never_indexed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     home.write("pads", "draft.md", ("ann", 0, 0, "a quokka\n"))
     home.settle()
@@ -241,6 +254,7 @@ def test_a_temporary_file_is_found_and_never_indexed(home: Home, monkeypatch: py
     assert rows_of(home) == 0
 
 
+@OF_THE_INDEX
 def test_the_index_is_this_users_alone(home: Home) -> None:
     home.write("pads", "a.md", ("ann", 0, 0, "a quokka\n"))
     find(home.paths, ["quokka"], deleted=False, limit=9)
@@ -274,6 +288,7 @@ def test_something_else_in_the_place_of_the_index_changes_no_answer(
     assert victim.read_bytes() == b"precious"
 
 
+@OF_THE_INDEX
 def test_indexes_of_other_formats_are_removed_and_nothing_else_is(home: Home) -> None:
     home.write("pads", "a.md", ("ann", 0, 0, "a quokka\n"))
     home.paths.cache.mkdir(parents=True, mode=0o700)
@@ -284,6 +299,7 @@ def test_indexes_of_other_formats_are_removed_and_nothing_else_is(home: Home) ->
     assert "notes.db" in names and not names & {"index.0.db", "index.0.db-wal", "index.10.db"}
 
 
+@OF_THE_INDEX
 def test_while_another_process_writes_the_answer_comes_without_writing(home: Home) -> None:
     home.write("pads", "a.md", ("ann", 0, 0, "a quokka\n"))
     home.settle()
@@ -301,6 +317,7 @@ def test_while_another_process_writes_the_answer_comes_without_writing(home: Hom
     assert rows_of(home) == 2
 
 
+@OF_THE_INDEX
 def test_with_a_full_disk_the_answer_comes_and_the_index_stays_behind(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -311,6 +328,7 @@ def test_with_a_full_disk_the_answer_comes_and_the_index_stays_behind(
     assert rows_of(home) == 0
 
 
+@OF_THE_INDEX
 def test_an_index_that_fills_its_disk_in_the_middle_changes_no_answer(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -350,6 +368,7 @@ def test_words_that_cannot_be_sought_are_told(home: Home) -> None:
             find(home.paths, words, deleted=False, limit=9)
 
 
+@OF_THE_INDEX
 def test_a_search_tells_how_far_it_is(home: Home) -> None:
     for number in range(5):
         home.write("pads", f"{number}.md", ("ann", 0, 0, "a quokka\n"))
