@@ -995,13 +995,16 @@ class TextBuffer:
         self._open_all()
         return outcome_of([(run, run.seq, run.seq + run.length) for run in self._runs])
 
-    def operations_on(self, first: Anchor, last: Anchor) -> tuple[tuple[int, int, int], ...]:
+    def operations_on(
+        self, first: Anchor, last: Anchor, since: Version | None = None
+    ) -> tuple[tuple[int, int, int], ...]:
         """Return the operations that inserted, deleted or restored the characters from one anchor to another, both
-        included, or any between them: (site, first clock, end). O(raises + runs between)."""
+        included, or any between them: (site, first clock, end); those after the version `since`. O(raises since, and runs
+        between)."""
         from crdt.passage import operations_on
 
         self._open_all()
-        return operations_on(self._sites, self._between(first, last))
+        return operations_on(self._sites, self._between(first, last), since or Version())
 
     def word_ends(self, site: int, start: int, end: int) -> list[int]:
         """Return the clocks after each word that a site typed, and after each uninterrupted deletion or restoration,

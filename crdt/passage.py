@@ -44,15 +44,16 @@ def outcome_of(passage: list[RunRange]) -> Outcome:
     return tuple(Stretch(run.site.id, low, high, run.level & 1 == 1) for run, low, high in passage)
 
 
-def operations_on(sites: list[Site], passage: list[RunRange]) -> tuple[Span, ...]:
-    """Return the operations that inserted, deleted or restored any of these characters, in order. O(raises)."""
+def operations_on(sites: list[Site], passage: list[RunRange], since: Version) -> tuple[Span, ...]:
+    """Return the operations after a version that inserted, deleted or restored any of these characters, in order. O(raises since)."""
     everything = Version({site.id: site.clock for site in sites})
-    raises = Raises(sites, Version(), everything, marked((run.site, low, high) for run, low, high in passage))
+    raises = Raises(sites, since, everything, marked((run.site, low, high) for run, low, high in passage))
     spans: list[Span] = []
     for run, low, high in passage:
         spans += insertions(run.site, low, high)
         spans += [it.cut(low, high) for it in raises.of(run.site, low, high)]
-    return merged_spans(spans)
+    begins = ((span, since.get(span[0])) for span in spans)
+    return merged_spans((site, max(low, begin), high) for (site, low, high), begin in begins if high > begin)
 
 
 def word_ends(site: Site, start: int, end: int) -> list[int]:

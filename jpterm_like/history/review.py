@@ -69,7 +69,7 @@ class Review:
 
     def follow_others(self, buffer: TextBuffer) -> list[int]:
         """Look at what others have decided, and return the numbers of items that they did now: only one side's text is left there, and
-        it was somebody else who made it so. O(items), plus the raises of the text where there is something new."""
+        it was somebody else who made it so. O(items), plus what was raised since then where there is something new."""
         before, self.by_others = self.by_others, {}
         new: list[int] = []
         for number, item in enumerate(self.items):
@@ -91,7 +91,7 @@ class Review:
     def _last_editor(self, item: Item, buffer: TextBuffer) -> int | None:
         """Return the site that last changed a place since the sides met, if it is not one of mine."""
         met = self.apart.mine.merge(self.apart.theirs)
-        since = [it for it in buffer.operations_on(item.first, item.last) if it[2] > met.get(it[0])]
+        since = buffer.operations_on(item.first, item.last, met)
         if not since:
             return None
         site, _, _ = max(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from crdt import Version
 from tests.crdt.model import Id, Insert, Model, Raise
 
 TimeOf = Callable[[int, int], int]
@@ -275,15 +276,18 @@ def restored_passage(model: Model, version: Clocks, first: Id, last: Id) -> set[
     return (set(model.shown()) - passage) | (passage & then)
 
 
-def operations_on(model: Model, first: Id, last: Id) -> tuple[tuple[int, int, int], ...]:
+def operations_on(
+    model: Model, first: Id, last: Id, since: Version | None = None
+) -> tuple[tuple[int, int, int], ...]:
     order = model.order()
     passage = set(order[order.index(first) : order.index(last) + 1])
     ops = [op for log in model.log.values() for op in log]
-    return spans_of(
+    done = (
         passage | {op.id for op in ops if isinstance(op, Raise) and op.target in passage}
         if passage
         else set()
     )
+    return spans_of({it for it in done if since is None or it[1] >= since.get(it[0])})
 
 
 def word_ends(model: Model, site: int, start: int, end: int) -> list[int]:

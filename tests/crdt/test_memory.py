@@ -120,6 +120,7 @@ def check_passage(rng: random.Random, person: Person) -> None:
     anchors = Anchor(*first, True), Anchor(*last, False)
     assert buffer.operations_on(*anchors) == twin.operations_on(model, first, last)
     version = some_version(rng, person)
+    assert buffer.operations_on(*anchors, version) == twin.operations_on(model, first, last, version)
     past, fork = (TextBuffer.decode(buffer.encode(), site=site) for site in (998, 999))
     past.restore(version)
     before = fork.text
