@@ -1,8 +1,8 @@
 """Move our work into the server's history when it differs from ours.
 
 The histories differ when the server's store was lost, or when the file was opened there with other content (F1). Then we
-join its history empty-handed, merge our text into it, wait until the server has that, and only then leave our own: if we
-left earlier and the connection broke, two copies of our text would be on their way.
+join its history empty-handed, merge our text into it, wait until the server has that on its disk, and only then leave our own: if we
+left earlier and the connection broke or the power went, two copies of our text would be on their way.
 """
 
 from __future__ import annotations

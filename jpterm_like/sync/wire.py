@@ -654,7 +654,7 @@ class Notice(Message):
 
 @message(17)
 class Merged(Request):
-    """My text of another history is in what I sent before this."""
+    """My text of another history is in what I sent before this. The answer comes once that is on the disk, or the disk refuses."""
 
 
 @message(18)

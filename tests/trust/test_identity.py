@@ -511,8 +511,9 @@ def test_what_was_deleted_does_not_come_back_with_a_server_that_lost_something(
     seed: int, tmp_path: Path
 ) -> None:
     """37, 321: somebody had got words of mine that the server had sent on and not stored yet, and brought them; I had
-    deleted them meanwhile. 272: a server that was killed forgot the note on what came back with its text. 1302: the old disk was back while somebody waited for the answer to
-    a merge, and somebody else brought the same words at the same moment. 25, 33, 41: what the file held was told before the history came, and then not known."""
+    deleted them meanwhile. 272: a server that was killed forgot the note on what came back with its text. 1302: the old disk
+    was back while somebody waited for the answer to a merge, and somebody else brought the same words at the same moment.
+    25, 33, 41: what the file held was told before the history came, and then not known."""
     simulate(seed, lambda chance: play(chance, tmp_path, losses(seed)))
 
 
