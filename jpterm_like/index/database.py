@@ -238,11 +238,11 @@ class Index:
 
     def text(self, candidate: Candidate) -> str:
         """Return the present text of a document."""
-        return _inflated(self._do(lambda: self._column(candidate, "text")))
+        return self._do(lambda: _inflated(self._column(candidate, "text")))
 
     def passages(self, candidate: Candidate) -> tuple[Passage, ...]:
         """Return the passages that were deleted from a document."""
-        return decode_passages(zlib.decompress(self._do(lambda: self._column(candidate, "passages"))))
+        return self._do(lambda: decode_passages(zlib.decompress(self._column(candidate, "passages"))))
 
     def _column(self, candidate: Candidate, name: str) -> bytes:
         row = self._sql.execute(f"SELECT {name} FROM texts WHERE id = ?", (candidate.id,)).fetchone()

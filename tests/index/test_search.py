@@ -125,13 +125,28 @@ def drop_a_table(path: Path) -> None:
     sql.close()
 
 
+def spoil_texts(path: Path) -> None:
+    """As a flipped bit does, which SQLite does not notice."""
+    with sqlite3.connect(path) as sql:
+        sql.execute("UPDATE texts SET text = X'789c00', passages = X'789c00'")
+    sql.close()
+
+
 def checkpoint(path: Path) -> None:
     with sqlite3.connect(path) as sql:
         sql.execute("PRAGMA wal_checkpoint(truncate)")
     sql.close()
 
 
-SPOILERS: list[Callable[[Path], None]] = [delete, truncate, empty, overwrite, renumber, drop_a_table]
+SPOILERS: list[Callable[[Path], None]] = [
+    delete,
+    truncate,
+    empty,
+    overwrite,
+    renumber,
+    drop_a_table,
+    spoil_texts,
+]
 
 
 @OF_THE_INDEX
