@@ -54,6 +54,8 @@ DRAIN_S: Final = 2.0
 """How long a stopping server waits for its connections to end."""
 GREETING_S: Final = 5.0
 """A connection that has sent no greeting for this long is ended."""
+MERGE_STORED_S: Final = 10.0
+"""Longest wait for a merge to be stored: nobody is kept from the others by a disk that hangs."""
 DRAIN_RETRY_S: Final = 0.5
 """Delay that clients of a stopping server are asked to keep before they reconnect: it may be back at once."""
 
@@ -275,7 +277,7 @@ class Server:
                 self._admission.end_turn(connection, channel)
                 # The client leaves its own history now. If what it brought were lost with the power then, it would come under these
                 # ids, and with somebody else who has the former history under others.
-                storing = self._commits.commit(connection.documents[channel])
+                storing = self._store_merge(connection.documents[channel])
                 self._tasks.start(self._answer(connection, channel, request, storing), connection)
             case wire.Kick(channel, request, name):
                 self._moderation.kick(connection, channel, request, name)
@@ -326,6 +328,10 @@ class Server:
         else:
             connection.link.done(request, (document.made_folder,) if document.made_folder else ())
         connection.wake()
+
+    async def _store_merge(self, opened: OpenDocument) -> None:
+        """Store what was brought in; return as well if the disk refuses or hangs."""
+        await asyncio.wait({self._tasks.start(self._commits.commit(opened))}, timeout=MERGE_STORED_S)
 
     async def _read_again(self, connection: Connection, opened: OpenDocument, charset: str) -> None:
         """Read a plain file in another charset, and store what that changed."""

@@ -275,7 +275,8 @@ def test_what_another_brings_of_mine_from_a_history_that_i_had_not_come_to_is_th
     simulate(10, lambda chance: story())
 
 
-def test_a_server_whose_disk_refuses_keeps_nobody_in_another_history(tmp_path: Path) -> None:
+@pytest.mark.parametrize("disk", ["refuses", "hangs"])
+def test_a_server_whose_disk_fails_keeps_nobody_in_another_history(disk: str, tmp_path: Path) -> None:
     """Ann brings the text back to a server that cannot store it: it stays in memory, and she works there with the others."""
 
     async def story() -> None:
@@ -283,6 +284,8 @@ def test_a_server_whose_disk_refuses_keeps_nobody_in_another_history(tmp_path: P
         await lose(scene)
 
         async def refuse(stores: list[Store]) -> None:
+            if disk == "hangs":
+                await asyncio.sleep(10_000)
             raise SyncFailed([(store, StorageError("the disk is full")) for store in stores])
 
         scene.host.storage.sync = refuse
