@@ -301,7 +301,8 @@ def _encode(collection: Collection) -> dict[str, Any]:
         "lane": collection.lane,
         "author": collection.author,
         "machine": collection.machine,
-        "places": {address: vars(note) for address, note in collection.places.items()},
+        # One that was never the place of these texts may be a slip of the pen, and is asked no more.
+        "places": {address: vars(note) for address, note in collection.places.items() if note.was_ready},
         "join": collection.join,
         "part": collection.is_part,
     }

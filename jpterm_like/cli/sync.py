@@ -86,7 +86,7 @@ def sync(
     def say(totals: Totals) -> None:
         progress.end()
         if as_json:
-            print(json.dumps(collect_facts(totals)), flush=True)
+            print(json.dumps(collect_facts(place, totals)), flush=True)
         else:
             for sentence in describe(place, totals):
                 print(escape_for_terminal(sentence), flush=True)
@@ -222,7 +222,7 @@ class SyncRun:
                 if there is Standing.READY
                 else f"{in_sentence(self._place)} {REASONS[there]}."
             )
-            return sentence, {"state": there.value, "fetch_bytes": size_bytes}
+            return sentence, {"place": self._place.address, "state": there.value, "fetch_bytes": size_bytes}
         its_folder, known = found
         note = known.places.get(self._place.address, PlaceNote())
         there = standing(listing, known.collection, was_ready=note.was_ready)
@@ -232,14 +232,18 @@ class SyncRun:
             mirror = collections.open_mirror(its_folder)
             fetch, send = to_fetch(mirror.held, listing), to_send(mirror.held, listing)
         facts: dict[str, object] = {
+            "place": self._place.address,
             "state": there.value,
             "fetch_bytes": sum(name.size_bytes for name in fetch),
             "send_bytes": sum(name.size_bytes for name in send),
         }
-        sentence = (
-            f"Would fetch {count_packs(fetch)} ({facts['fetch_bytes']:,} bytes), and send {count_packs(send)} ({facts['send_bytes']:,} bytes) and what "
-            "was written since the last sync."
-        )
+        would = [
+            f"{verb} {count_packs(names)} ({sum(name.size_bytes for name in names):,} bytes)"
+            for verb, names in (("fetch", fetch), ("send", send))
+            if names
+        ]
+        would.append("send what was written here since the last sync")
+        sentence = f"Would {' and '.join(would)}{'' if fetch else '; nothing is new there'}."
         return sentence, facts
 
     # ------------------------------------------------------------------ one run

@@ -101,6 +101,7 @@ def _sync_with_known(options: Namespace) -> int:
                 place,
                 folder,
                 name=options.name,
+                join=options.join.removeprefix("./") if place == places[0] else "",
                 dry_run=options.dry_run,
                 as_json=options.json,
                 watch=options.watch,

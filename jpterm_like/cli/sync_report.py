@@ -91,11 +91,12 @@ def describe(place: Place, totals: Totals) -> list[str]:
     return [*said, sentence if sentence.endswith(".") else f"{sentence}."]
 
 
-def collect_facts(totals: Totals) -> dict[str, object]:
+def collect_facts(place: Place, totals: Totals) -> dict[str, object]:
     """Return for --json what one run did."""
     report = totals.report
     assert report is not None
     return {
+        "place": place.address,
         "state": report.standing.value,
         "same": totals.is_same,
         "sent_changes": totals.sent_changes,

@@ -703,7 +703,10 @@ class _Carry:
                     for site, count in changes_of(message.data).items():
                         self.outcome.got += count
                         author = printable_name(buffer.author_of(site))
-                        if author == DISK:  # another program at the writer of the pack
+                        if author in (
+                            "",
+                            DISK,
+                        ):  # a file that was there, or another program, at the writer of the pack
                             author = self._known.author_of(message.lane)
                         if author:
                             self.outcome.people[author] += count

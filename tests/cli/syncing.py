@@ -51,7 +51,7 @@ class Person:
             totals = run.run()
         except JptermError as problem:
             return {"refused": str(problem), "same": False}
-        facts = json.loads(json.dumps(sync_report.collect_facts(totals)))
+        facts = json.loads(json.dumps(sync_report.collect_facts(there, totals)))
         return {**facts, "sentence": sync_report.describe(there, totals)[-1]}
 
     def open_at_place(self, written: str) -> Path:

@@ -14,7 +14,7 @@ from crdt import TextBuffer, Version
 from jpterm_like import collection as collections
 from jpterm_like.access.addresses import LocalFileAddress
 from jpterm_like.cli.main import main
-from jpterm_like.cli.sync import server_of
+from jpterm_like.cli.sync import places_of, server_of
 from jpterm_like.errors import JptermError
 from jpterm_like.packs import records
 from jpterm_like.packs.marker import encode, marker_name
@@ -383,6 +383,14 @@ def test_what_was_lost_of_the_state_comes_back(ann: Person, bob: Person, place: 
     for one in (ann, bob):
         facts = one.sync(place)
         assert facts["packs_sent"] == facts["packs_fetched"] == facts["got_changes"] == 0
+
+
+def test_a_place_that_was_mistyped_is_asked_no_more(ann: Person, place: Path, tmp_path: Path) -> None:
+    """`sync` without a place takes those that the texts have been at."""
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    assert not ann.sync(tmp_path / "plaec")["same"]
+    assert places_of(ann.texts) == [str(place)]
 
 
 @pytest.mark.parametrize(
