@@ -306,17 +306,19 @@ class SyncRun:
     def _follow_folder(self, totals: Totals) -> Path | None:
         """Go on with the texts of a folder that was moved here, so that each of them stays the document that it is; None if there is none.
 
-        It is the one that was synced with this place and is not there any more, if most of its files are here.
+        It is the one that was synced with this place and has none of its files any more, if most of them are here.
         """
         for found, known in collections.find(self._state, Path("/"), []):
-            if known.is_part or self._place.address not in known.places or os.path.lexists(known.folder):
+            if known.is_part or self._place.address not in known.places:
                 continue
             names = [
                 notes.name_here
                 for notes in Documents.decode(collections.read_texts(found)).notes.values()
                 if notes.name_here and notes.had_file
             ]
-            if names and 2 * sum(os.path.lexists(self._folder / name) for name in names) > len(names):
+            if any(os.path.lexists(known.folder / name) for name in names):
+                continue
+            if 2 * sum(os.path.lexists(self._folder / name) for name in names) > len(names):
                 with collections.hold(found):
                     there = collections.move(found, known, self._folder)
                 totals.notices.append(

@@ -484,17 +484,16 @@ class _Carry:
         return not self._waits_for_a_save(opened, name)
 
     def _waits_for_a_save(self, opened: OpenDocument, name: str) -> bool:
-        """Tell of a file that is not written, because an editor left words that a person did not save; return whether it is so.
-
-        While somebody has the text open, the editor says so itself.
-        """
+        """Whether a file is not written because an editor left words that a person did not save. That is told, unless an editor has the
+        text open: it says so itself."""
         here = opened.document
-        if here.is_saved or opened.members or not here.is_there:
+        if here.is_saved or not here.is_there:
             return False
-        self._tell(
-            here.unreadable
-            or f"{name} has words that an editor left unsaved: the others get them, and this file is not written until you open it and save (ctrl+s)."
-        )
+        if not opened.members:
+            self._tell(
+                here.unreadable
+                or f"{name} has words that an editor left unsaved: the others get them, and this file is not written until you open it and save (ctrl+s)."
+            )
         return True
 
     def _find_document(self, pad_name: str, lineage: bytes, name: str) -> bytes:
