@@ -4,6 +4,7 @@
         collection.json    what `Collection` says
         mirror/            the packs that this machine holds; see `places.mirror`
         texts.json         what packs say about documents, and what of them is here: a cache
+        there.json         the packs that each place had when it was seen last
         part.json          of a part of a collection, which packs were looked at for each of its documents
         lock               held by the one process that exchanges packs
 
@@ -41,6 +42,7 @@ NOTE: Final = "collection.json"
 MIRROR: Final = "mirror"
 TEXTS: Final = "texts.json"
 PART: Final = "part.json"
+THERE: Final = "there.json"
 LOCK: Final = "lock"
 
 
@@ -266,6 +268,22 @@ def read_texts(place: Path) -> bytes:
 def write_texts(place: Path, data: bytes) -> None:
     """Write the cache about documents. Raises JptermError."""
     _write(place / TEXTS, data)
+
+
+def read_there(place: Path) -> dict[str, list[str]]:
+    """Read which packs the places had when they were seen last, by address."""
+    try:
+        facts = json.loads(private.read(place / THERE) or b"")
+        if facts["format"] == FORMAT:
+            return {str(address): list(map(str, names)) for address, names in facts["there"].items()}
+    except (OSError, private.NotPrivate, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        pass
+    return {}
+
+
+def write_there(place: Path, there: dict[str, list[str]]) -> None:
+    """Write what `read_there` reads. Raises JptermError."""
+    _write(place / THERE, json.dumps({"format": FORMAT, "there": there}).encode("ascii"))
 
 
 def read_part(place: Path) -> dict[bytes, set[str]]:

@@ -363,6 +363,7 @@ class SyncRun:
             if part is not None:
                 collections.write_part(found, part.looked)
                 self._wanted = part.wanted
+            self._note_there(found, mirror, report)
             totals.packs_sent += len(report.sent)
             totals.packs_fetched += len(report.fetched)
             totals.set_aside += report.set_aside
@@ -432,6 +433,14 @@ class SyncRun:
 
     def _say_documents(self, done: int, of: int) -> None:
         self.progress.say(f"Looking at the texts: {done:,} of {of:,}")
+
+    def _note_there(self, found: Path, mirror: Mirror, report: Report) -> None:
+        """Note which packs the place has now, if it was seen whole."""
+        if report.standing is Standing.READY and report.problem is None:
+            there = collections.read_there(found)
+            names = sorted({str(name) for name in mirror.held} - set(map(str, report.waiting)))
+            if there.get(self._place.address) != names:
+                collections.write_there(found, {**there, self._place.address: names})
 
     def _note(self, found: Path, known: Collection, report: Report, totals: Totals) -> Collection:
         """Note what an exchange did."""

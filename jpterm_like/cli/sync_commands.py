@@ -141,8 +141,8 @@ COMMANDS: Final = (
         "places",
         "",
         "list what is synced with which places",
-        "List the folders whose texts are synced, each with its places, when the last sync reached them, and how many changes of that time wait to "
-        "be sent. Asks no place. Exit code 0: nothing waits; 1: something does.",
+        "List the folders whose texts are synced, each with its places, when the last sync reached them, and how many changes of which texts wait to "
+        "be sent, also those that no sync has seen. Asks no place. Exit code 0: nothing waits; 1: something does.",
         _places_arguments,
         _places,
     ),

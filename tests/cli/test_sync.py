@@ -359,9 +359,23 @@ def test_places_are_listed_with_what_waits(
     assert main(["places", "--json"]) == 1
     facts = json.loads(capsys.readouterr().out)
     assert (facts["place"], facts["folder"], facts["waiting"]) == (str(place), str(ann.texts), 1)
+    assert facts["texts"] == {"notes.md": 1}
+
+    async def write(server: Server) -> None:
+        opened = await server.documents.open(str(ann.texts / "notes.md"), ann.texts / "notes.md")
+        for number in range(2):
+            opened.document.pad.replace(0, 0, f"unsaved {number} ", 1.0)
+
+    ann.do(write)  # what no sync has seen, while no server runs
+    ann.write("new.md", "new\n")
+    assert main(["places"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("3 changes wait")
+    assert lines[1:] == ["    3 in notes.md", "    new.md is new, or was changed by another program"]
     aside.rename(place)
     ann.sync(place)
     assert main(["places"]) == 0
+    assert capsys.readouterr().out.endswith("nothing waits\n")
 
 
 @pytest.mark.parametrize("loss", ["texts.json", "a pack of the mirror", "texts.json is damaged"])
