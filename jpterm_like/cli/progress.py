@@ -24,6 +24,11 @@ class Progress:
         self._moved = self._of = self._before = 0
         self._begin_s = self._drawn_s = 0.0
         self._is_drawn = False
+        self._quiet_until_s = 0.0
+
+    def wait(self, seconds: float) -> None:
+        """Show nothing for so long: what is done by then needs no line that comes and goes."""
+        self._quiet_until_s = time.monotonic() + seconds
 
     def say(self, sentence: str) -> None:
         """Show a sentence until the next one, or until bytes move."""
@@ -53,7 +58,7 @@ class Progress:
             self._is_drawn = False
 
     def _draw(self, now: float) -> None:
-        if not self._is_shown:
+        if not self._is_shown or now < self._quiet_until_s:
             return
         columns = shutil.get_terminal_size().columns
         words = escape_for_terminal(self._sentence or self._words(now))

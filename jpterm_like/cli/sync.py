@@ -51,6 +51,8 @@ CARRIED_TWICE: Final = (
 
 LOOK_S: Final = 2.0
 """Shortest pause between two looks at the texts while they are kept in step."""
+QUIET_S: Final = 1.0
+"""Progress of a look that takes longer than this is shown."""
 POLL_FIRST_S: Final = 5.0
 """Pause between two questions to a server after something has moved; each one after that is half as long again."""
 POLL_MOST_S: Final = 60.0
@@ -274,7 +276,9 @@ class SyncRun:
                 while not is_ended:
                     # Nothing tells this process when texts or the place change: the hub that watches the files is another one, and may have ended.
                     time.sleep(pace.pause_s)
+                    self.progress.wait(QUIET_S)
                     said = self.look_again(pace, said, say, asks=pace.asks_place)
+                    self.progress.end()
         finally:
             signal.signal(signal.SIGINT, before)
 
@@ -291,8 +295,11 @@ class SyncRun:
                 raise JptermError(f"{escape_for_terminal(self._folder)} is not synced any more.")
             with collections.hold(found[0]):
                 self._run(found[0], begin=False, totals=totals, asks=asks)
-            problem = "" if totals.is_same or totals.report is None else describe(self._place, totals)[-1]
-            if totals.has_moved or problem not in ("", said):
+            problem = ""
+            if not totals.is_same and totals.report is not None:
+                problem = "\n".join([*totals.problems, describe(self._place, totals)[-1]])
+            is_well_again = said and not problem and totals.report is not None
+            if totals.has_moved or problem not in ("", said) or is_well_again:
                 say(totals)
         except collections.CollectionBusy:
             return said

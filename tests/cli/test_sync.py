@@ -14,7 +14,10 @@ from crdt import TextBuffer, Version
 from jpterm_like import collection as collections
 from jpterm_like.access.addresses import LocalFileAddress
 from jpterm_like.cli.main import main
-from jpterm_like.cli.sync import places_of, server_of
+from jpterm_like.cli.place_commands import open_for_person
+from jpterm_like.cli.progress import Progress
+from jpterm_like.cli.sync import Pace, SyncRun, places_of, server_of
+from jpterm_like.cli.sync_report import describe
 from jpterm_like.errors import JptermError
 from jpterm_like.packs import records
 from jpterm_like.packs.marker import encode, marker_name
@@ -397,6 +400,28 @@ def test_what_was_lost_of_the_state_comes_back(ann: Person, bob: Person, place: 
     for one in (ann, bob):
         facts = one.sync(place)
         assert facts["packs_sent"] == facts["packs_fetched"] == facts["got_changes"] == 0
+
+
+def test_while_watching_each_trouble_is_said_once_and_its_end_too(ann: Person, place: Path) -> None:
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    there, pace, heard = open_for_person(str(place)), Pace(is_local=True), []
+    run = SyncRun(there, ann.texts, "Ann", Progress(is_shown=False))
+    away, said = place.with_name("away"), ""
+
+    def look(times: int) -> None:
+        nonlocal said
+        for _ in range(times):
+            said = run.look_again(pace, said, lambda totals: heard.extend(describe(there, totals)), asks=True)
+
+    look(2)
+    assert not heard
+    place.rename(away)
+    look(2)
+    assert [each for each in heard if "cannot be used" in each] == heard[:1] == heard
+    away.rename(place)
+    look(2)
+    assert heard[1:] == ["Nothing is new; all is the same."]
 
 
 def test_a_place_that_was_mistyped_is_asked_no_more(ann: Person, place: Path, tmp_path: Path) -> None:
