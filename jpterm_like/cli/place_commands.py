@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from jpterm_like.packs.decisions import Standing
 from jpterm_like.packs.names import parse_marker
 from jpterm_like.places.address import is_address, open_place
 from jpterm_like.places.base import Moved, Place, in_sentence, nobody_counts
+from jpterm_like.places.logins import Login
 from jpterm_like.places.trial import try_place
 from jpterm_like.places.verification import verify_place
 
@@ -39,7 +41,23 @@ def is_place(written: str) -> bool:
 
 def open_for_person(written: str, moved: Moved = nobody_counts) -> Place:
     """Open a place for the person at the terminal, who is asked for a password where one is wanted. Raises JptermError."""
-    return open_place(written, KeptLogins.of_user(ask_on_terminal), asks=True, moved=moved)
+    return open_place(written, KeptLogins.of_user(_AskOnTerminal()), asks=True, moved=moved)
+
+
+class _AskOnTerminal:
+    """Asks on the terminal, and says why it asks again."""
+
+    def __init__(self) -> None:
+        self._asked: set[str] = set()
+        """The servers that somebody was asked for."""
+
+    def __call__(self, server: str, user: str) -> Login | None:
+        if server in self._asked:
+            print(f"{escape_for_terminal(server)} does not take that name and password.", file=sys.stderr)
+        login = ask_on_terminal(server, user)
+        if login is not None:
+            self._asked.add(server)
+        return login
 
 
 def doctor(written: str) -> int:

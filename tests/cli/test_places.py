@@ -11,9 +11,11 @@ from threading import Event, Thread
 
 import pytest
 
+from jpterm_like.cli import place_commands
 from jpterm_like.cli.main import main
 from jpterm_like.places.exchange import Memory, exchange
 from jpterm_like.places.local import LocalPlace
+from jpterm_like.places.logins import Login
 from tests.places.conformance import ANN, NOTES, PackRecord, new_mirror
 
 SECRET = "hunter2-of-ann"
@@ -151,3 +153,14 @@ def test_keys_of_buckets_are_in_no_message(
     assert main(["verify", "s3://bucket/team"]) == 1
     said = capsys.readouterr()
     assert "does not answer" in said.err and SECRET not in said.out + said.err
+
+
+def test_who_is_asked_again_is_told_why(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(place_commands, "ask_on_terminal", lambda server, user: Login("ann", "wrong"))
+    ask = place_commands._AskOnTerminal()
+    ask("https://nas", "")
+    assert capsys.readouterr().err == ""
+    ask("https://nas", "")
+    assert capsys.readouterr().err == "https://nas does not take that name and password.\n"
