@@ -259,6 +259,11 @@ class _Everything:
 
         return find_for_editor(self._paths, written, progress)
 
+    def documents(self) -> Sequence[tuple[str, str, str]]:
+        from jpterm_like.cli.kept_documents import list_documents
+
+        return list_documents(self._paths)
+
 
 def _is_waited_for() -> bool:
     """Whether another program started us, as $EDITOR, and waits: a shell at a terminal gives each program

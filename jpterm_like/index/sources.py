@@ -91,6 +91,13 @@ class Sources:
         name = source.storage.name_of(entry[1])
         return source.place_of(name) if name is not None else ""
 
+    def places(self) -> list[str]:
+        """Return the places of all documents, sorted, each once. Raises JptermError."""
+        found = {
+            source.place_of(name) for source in self._sources.values() for name in source.storage.names()
+        }
+        return sorted(found)
+
     def read(self, entry: Entry) -> Inspection | None:
         """Read a store; None if it is gone."""
         return self._sources[entry[0]].storage.inspect_folder(entry[1])

@@ -828,7 +828,7 @@ class _Carry:
         if name != notes.wanted_name:
             self.outcome.notices.append(
                 f"There is another {notes.wanted_name} here, so the one that came is {name}. To make one text of both: "
-                f"sync with --join {shlex.quote(name)}"
+                f"jpterm-like sync --join {shlex.quote(name)}"
             )
         await self._look_at(name, is_new=True)
 

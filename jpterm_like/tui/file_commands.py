@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 import time
 from collections.abc import Awaitable, Callable, Collection
@@ -24,7 +26,7 @@ from jpterm_like.tui.text.cells import clean, cut_start
 from jpterm_like.tui.workspace import NAME_LENGTH_MAX
 
 if TYPE_CHECKING:
-    from jpterm_like.tui.ports import EditorSession
+    from jpterm_like.tui.ports import EditorSession, Everything
     from jpterm_like.tui.widgets.dialogs import Choice
     from jpterm_like.tui.widgets.file_tree import FileTree
     from jpterm_like.tui.widgets.start_screen import Start
@@ -50,6 +52,7 @@ TREE_WIDTH_AT_START: Final = 100
 class FileCommands(FormCommands, SpellingCommands, is_whole=False):
     """The commands of the app on files."""
 
+    everything: Everything | None
     _near_at_start = ""
     _tree: FileTree | None = None
     _tree_wanted = False
@@ -109,7 +112,14 @@ class FileCommands(FormCommands, SpellingCommands, is_whole=False):
         here = [Choice(address, name) for name, address in names]
         known = {choice.id for choice in here}
         later = [choice for choice in later if choice.id not in known]
-        picker.more(f"Open    (in {clean(place, 60)})", [*here, *later])
+        title = f"Open    (in {clean(place, 60)})"
+        picker.more(title, [*here, *later])
+        if self.everything is not None:
+            with contextlib.suppress(JptermError):  # a search says what cannot be read
+                kept = await asyncio.to_thread(self.everything.documents)
+                known = picker.ids
+                rest = [Choice(address, name, clean(where, 40)) for address, name, where in kept]
+                picker.more(title, [choice for choice in rest if choice.id not in known])
 
     def do_reopen_files(self) -> None:
         """Open the files that were open here last time."""

@@ -323,6 +323,9 @@ class Everything(Protocol):
             JptermError: these words cannot be sought.
         """
 
+    def documents(self) -> Sequence[tuple[str, str, str]]:
+        """The addresses of the documents, with their names and where they are. Blocks."""
+
 
 class PlaceState(NamedTuple):
     """What a place that a text is synced with has of it, as far as the last sync noted."""

@@ -57,7 +57,7 @@ def test_the_message_about_a_second_text_says_how_they_are_joined(
     ann.sync(place)
     [said] = bob.sync(place)["notices"]
     assert said.endswith(
-        "so the one that came is notes (Ann).md. To make one text of both: sync with --join 'notes (Ann).md'"
+        "so the one that came is notes (Ann).md. To make one text of both: jpterm-like sync --join 'notes (Ann).md'"
     )
     bob.sync(place)
     assert main(["sync", str(place), str(bob.texts), "--join", "notes (Ann).md"]) == 0

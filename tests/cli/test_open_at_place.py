@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from jpterm_like import collection as collections
-from jpterm_like.cli import edit
+from jpterm_like.cli import edit, kept_documents
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
 from jpterm_like.places import local
+from jpterm_like.server.server import Server
 from tests.cli.syncing import Person
 from tests.cli.test_sync import ann, bob, place
 from tests.places.servers import folder_for_all, free_port, wsgidav
@@ -76,6 +77,33 @@ def test_a_text_that_is_not_there_begins_when_it_is_saved(ann: Person, bob: Pers
     for bad in ("../x.md", ".bashrc", ".git/config"):
         with pytest.raises(JptermError, match=r"is not opened|is no text at a place"):
             bob.open_at_place(f"{place}/{bad}")
+
+
+def test_all_documents_of_this_machine_are_listed_with_where_they_are(
+    ann: Person, bob: Person, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of places, whole and in part; those that an editor or the hub keeps; no file twice, and none that is gone."""
+    ann.write("notes.md", "hello\n")
+    ann.write("gone.md", "gone\n")
+    ann.sync(place)
+    (ann.texts / "gone.md").unlink()
+    outside = ann.home / "outside.md"
+    outside.write_text("else\n")
+
+    async def open_it(server: Server) -> None:
+        opened = await server.documents.open(str(outside), outside)
+        await server.documents.close_if_unused(opened)
+
+    monkeypatch.setattr(kept_documents, "is_temporary", lambda path: False)  # all tests are in /tmp
+    ann.do(open_it)
+    listed = kept_documents.list_documents(Paths.of_user())
+    assert listed == [
+        (str(ann.texts / "notes.md"), str(ann.texts / "notes.md"), "in place"),
+        (str(outside), "~/outside.md", "opened before"),
+    ]
+    notes = bob.open_at_place(f"{place}/notes.md")
+    [(address, _, where)] = kept_documents.list_documents(Paths.of_user())
+    assert (address, where) == (str(notes), "in place")
 
 
 def test_a_synced_folder_is_where_a_text_of_its_place_is_opened(ann: Person, place: Path) -> None:

@@ -27,6 +27,22 @@ class Index:
             raise JptermError("Say which words to find.")
         return self.sightings, self.remarks
 
+    def documents(self) -> Sequence[tuple[str, str, str]]:
+        return [("far", "~/far/b.md", "in nas"), ("b.md", "~/another name of b.md", "opened before")]
+
+
+async def test_the_list_of_files_goes_on_with_all_that_is_kept() -> None:
+    """Served folders, places and texts of servers; what is open or here stays where it is in the list."""
+    case = Case(a_md="one\n", b_md="three\n")
+    async with workspace(case, "a.md", size=(80, 20)) as (app, pilot, screen):
+        app.everything = Index()
+        app.do_open()
+        await pilot.pause()
+        await done(app, pilot)
+        settle(app)
+        shown = "\n".join(screen.rows())
+        assert "~/far/b.md" in shown and "in nas" in shown and "another name" not in shown
+
 
 async def test_words_are_listed_with_where_they_are_and_one_goes_there() -> None:
     case = Case(a_md="one\ntwo\n", b_md="three\nfour\n")

@@ -171,6 +171,11 @@ class Picker(Dialog[str | None]):
             options.highlighted = highlighted
         self.call_after_refresh(options.show_chosen)  # the list has its height then
 
+    @property
+    def ids(self) -> set[str]:
+        """The ids of all choices so far."""
+        return {choice.id for choice in self._choices}
+
     def more(self, title: str, choices: Sequence[Choice]) -> None:
         """Add the remaining choices."""
         self._complete, self._title = True, title
