@@ -913,6 +913,14 @@ class TextBuffer:
         visible = seen.at(self._sites, version).by_site
         return text_of(self._runs, visible, self._differing(seen, visible))
 
+    def parts_at(self, version: Version) -> Iterator[str]:
+        """Return the text as it was at a version in many parts, so that others may use the time between two. O(n) in all; nobody may
+        ask for the next part once the text has changed."""
+        from crdt.history import text_parts
+
+        self._open_all()
+        return text_parts(self._runs, self._seen().at(self._sites, version).by_site)
+
     def diff(self, old: Version, new: Version) -> Patch:
         """Return the patch from the text at one version to the text at another. O(n)."""
         from crdt.history import diff

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from crdt.change_tracker import PatchBuilder
@@ -17,15 +18,21 @@ def text_of(runs: RunList, visible: Visible, differing: set[int] | None = None) 
 
     `differing` are the chunks in which it is not the present text; None for any.
     """
-    parts: list[str] = []
+    return "".join(text_parts(runs, visible, differing))
+
+
+def text_parts(runs: RunList, visible: Visible, differing: set[int] | None = None) -> Iterator[str]:
+    """Yield that text chunk by chunk; the runs must not change meanwhile."""
     empty = bytearray()
     known = empty
     last: Site | None = None
     for chunk in runs.chunks():
+        parts: list[str] = []
         if differing is not None and chunk.number not in differing:
             for run in chunk.runs:
                 if run.level & 1:
                     parts.append(run.site.slice(run.seq, run.seq + run.length))
+            yield "".join(parts)
             continue
         for run in chunk.runs:
             if run.site is not last:
@@ -41,7 +48,7 @@ def text_of(runs: RunList, visible: Visible, differing: set[int] | None = None) 
                     high = end
                 parts.append(run.site.slice(low, high))
                 low = high
-    return "".join(parts)
+        yield "".join(parts)
 
 
 def diff(runs: RunList, visible_before: Visible, visible_after: Visible) -> Patch:

@@ -51,7 +51,7 @@ def check_changes(rng: random.Random, person: Person) -> None:
     assert [(it.first, it.last) for it in hunks] == [
         ((*it.ids[0], True), (*it.ids[-1], False)) for it in wanted
     ]
-    before, after = buffer.at(old), buffer.at(new)
+    before, after = buffer.at(old), "".join(buffer.parts_at(new))
     for hunk in reversed(hunks):
         assert before[hunk.old_start : hunk.old_end] == hunk.old_text
         before = before[: hunk.old_start] + hunk.text + before[hunk.old_end :]

@@ -7,8 +7,8 @@ the last git commit. Both follow each edit; what would take long runs after a pa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from time import monotonic
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Final
 
 from crdt import Version
@@ -31,6 +31,12 @@ CHARACTERS_MAX: Final = 20_000_000
 
 PAUSE_S: Final = 0.3
 """The pause in typing after which what takes longer is done."""
+
+STEP_S: Final = 0.01
+"""How long the base of a long text is read before the keyboard is served again."""
+
+PIECE: Final = 4096
+"""Code points that are read at once: some milliseconds if each was typed at another time."""
 
 LISTED_MAX: Final = 1_000
 """The most changes in the list of them."""
@@ -65,6 +71,7 @@ class Changes:
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_comparing = False
+        self._is_reading = False
         self._wants_base = False
 
     # Following the text
@@ -126,13 +133,50 @@ class Changes:
 
     def _take_saved(self) -> None:
         """Compare with the text that the file has now, if all of that is here."""
-        session, self._wants_base = self._editor.session, False
-        saved, buffer = session.saved_version, session.buffer
-        # A file that holds nothing yet would have a sign beside every line.
-        if not saved or len(buffer) > CHARACTERS_MAX or not saved <= buffer.version:
+        self._wants_base = False
+        if self._can_take_saved:
+            session = self._editor.session
+            self._saved_version = session.saved_version
+            self._file_version = file_version(session.buffer, self._saved_version)
+            self._unsaved = self._compared(session.buffer.at(self._file_version))
+
+    @property
+    def _can_take_saved(self) -> bool:
+        """Whether all of the text that the file has is here. A file that holds nothing yet would have a sign beside every line."""
+        saved, buffer = self._editor.session.saved_version, self._editor.session.buffer
+        return bool(saved) and len(buffer) <= CHARACTERS_MAX and saved <= buffer.version
+
+    async def _take_saved_in_steps(self) -> None:
+        """Do that in a long text, in which a change of very many places takes long to read past; after the next pause, if somebody
+        writes meanwhile."""
+        saved, buffer = self._editor.session.saved_version, self._editor.session.buffer
+        at_file = file_version(buffer, saved)
+        self._is_reading = True
+        try:
+            base = await self._join_in_steps(buffer.parts_at(at_file))
+        finally:
+            self._is_reading = False
+        if base is None:
+            self._do_later()
             return
-        self._saved_version, self._file_version = saved, file_version(buffer, saved)
-        self._unsaved = self._compared(buffer.at(self._file_version))
+        self._wants_base = False
+        self._saved_version, self._file_version = saved, at_file
+        self._unsaved = self._compared(base)
+        self._compare_what_is_behind()
+
+    async def _join_in_steps(self, parts: Iterable[str]) -> str | None:
+        """Join the parts of a text, and serve the keyboard between them; None if somebody writes meanwhile."""
+        buffer = self._editor.session.buffer
+        began, read = buffer.version, list[str]()
+        until = perf_counter() + STEP_S
+        for part in parts:
+            read.append(part)
+            if perf_counter() > until:
+                await asyncio.sleep(0)
+                if buffer is not self._editor.session.buffer or buffer.version is not began:
+                    return None
+                until = perf_counter() + STEP_S
+        return "".join(read)
 
     def _compared(self, base: str) -> LineChanges:
         """Compare with a base; a long text, and one of which much has changed, after a pause."""
@@ -168,10 +212,25 @@ class Changes:
             self._others_wrote = False
             changed = file_version(session.buffer, self._saved_version) != self._file_version
             self._wants_base = self._wants_base or (changed and self._unsaved is not None)
-        if self._wants_base and self._saving.state(session, monotonic()) == "unsaved":
-            self._take_saved()
+        if (
+            self._wants_base
+            and not self._is_reading
+            and self._can_take_saved
+            and self._saving.state(session, monotonic()) == "unsaved"
+        ):
+            self._start(self._take_saved_in_steps())
+        self._compare_what_is_behind()
+
+    def _compare_what_is_behind(self) -> None:
         if not self._is_comparing and any(known.is_behind for known in self._known):
             self._start(self._compare_large())
+
+    def _pieces_of(self, hunk: Hunk) -> Iterator[str]:
+        """Yield the rows of a hunk in pieces."""
+        lines, buffer = self._editor.text_layout.lines, self._editor.session.buffer
+        start, end = (lines.start(hunk.row), lines.span(hunk.end - 1)[1]) if hunk.rows else (0, 0)
+        for at in range(start, end, PIECE):
+            yield buffer.slice(at, min(end, at + PIECE))
 
     def _text_of(self, hunk: Hunk) -> str:
         return self._read(hunk.row, hunk.end) if hunk.rows else ""
@@ -181,7 +240,9 @@ class Changes:
         try:
             for known in self._known:
                 for hunk in known.inexact():
-                    base, text = known.base_text(hunk), self._text_of(hunk)
+                    base, text = known.base_text(hunk), await self._join_in_steps(self._pieces_of(hunk))
+                    if text is None:
+                        break
                     parts = await asyncio.to_thread(_compare, hunk, base, text)
                     if known not in self._known or not known.put(hunk, parts):
                         break

@@ -42,6 +42,31 @@ async def test_unsaved_lines_have_a_sign_until_the_file_is_saved() -> None:
         assert gutter(editor) == "      "
 
 
+async def test_what_a_long_text_was_is_read_in_steps_while_others_write(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Reading it takes long after a change of very many places."""
+    monkeypatch.setattr(changes, "AT_ONCE_CHARACTERS", 0)
+    monkeypatch.setattr(changes, "PAUSE_S", 0.0)
+    monkeypatch.setattr(changes, "STEP_S", -1.0)
+    async with Story() as story:
+        lines = "⏎".join("abcdefghij" for _ in range(100))
+        await story.go_on(f"ann: |{lines}   bob: |{lines}")
+        ann, bob = (story.desks[name] for name in ("ann", "bob"))
+        was = ann.buffer.text
+        for at in range(0, 1_000, 4):
+            ann.replace(at, at, "-")
+        reading = story.editor("ann").changes
+        await until(lambda: reading._is_reading)
+        bob.replace(5, 6, "")
+        for _ in range(3):
+            await asyncio.sleep(0)
+        bob.replace(5, 5, "X")
+        await until(lambda: bool(reading._known) and not reading._known[0].is_behind)
+        assert reading._known[0].base == was
+        assert gutter(story.editor("ann")) == "▌▌▌▌▌▌"
+
+
 async def test_undo_takes_the_sign_away() -> None:
     async with Story() as story:
         await story.go_on("one|⏎two")
