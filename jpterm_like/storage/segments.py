@@ -89,6 +89,7 @@ class Segments:
         self._to_truncate: dict[Path, int] = {}
         """Segments to be truncated to their flushed length (in bytes)."""
         self._new_names = False  # whether names in the folder are not flushed yet
+        self._is_name_flushed = False  # whether the document's name and the folder itself are, once for each opening
         self.named = has_name_file(drive, folder, encoded_name)
         """Whether the file `name` exists: without it, nothing was ever written."""
         self.sizes: dict[tuple[int, bytes], int] = {}
@@ -248,9 +249,7 @@ class Segments:
                 if records:
                     self._flush_segment(segment, end, records)
             if new_names:
-                self._flush_file(self._folder / "name")
-                self._drive.flush_folder(self._folder)
-                self._drive.flush_folder(self._folder.parent)
+                self._flush_names()
         except OSError as error:
             with self.lock:
                 self._new_names |= new_names
@@ -287,6 +286,16 @@ class Segments:
         if path != sealed:
             with contextlib.suppress(OSError):
                 self._drive.unlink(path)
+
+    def _flush_names(self) -> None:
+        """Flush the names in the folder, and once the document's name and the folder itself."""
+        if self._is_name_flushed:
+            self._drive.flush_folder(self._folder)
+            return
+        self._flush_file(self._folder / "name")
+        self._drive.flush_folder(self._folder)
+        self._drive.flush_folder(self._folder.parent)
+        self._is_name_flushed = True
 
     def _flush_file(self, path: Path) -> None:
         fd = self._drive.reopen(path)
