@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from jpterm_like.files.mounts import mounts
+from jpterm_like.files.mounts import kinds_of
 
 IN_MEMORY: Final = frozenset(("tmpfs", "ramfs"))
 """Types of file systems that keep files in memory only."""
@@ -19,7 +19,7 @@ def is_in_memory(file: Path) -> bool:
             device = os.stat(folder).st_dev
         except OSError:
             continue
-        return any(mount.device == device and mount.kind in IN_MEMORY for mount in mounts())
+        return not IN_MEMORY.isdisjoint(kinds_of(device))
     return False
 
 
