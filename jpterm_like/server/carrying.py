@@ -20,11 +20,11 @@ import logging
 import os
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from crdt import Contradiction, ForeignOp, TextBuffer, Version
 from jpterm_like.collection import Collection, collection_folder, load
@@ -51,6 +51,7 @@ from jpterm_like.server.document import DELETED, Document
 from jpterm_like.server.document_names import DocumentNames
 from jpterm_like.server.group_commit import GroupCommit
 from jpterm_like.server.joined_documents import JoinedDocuments, remove_copies
+from jpterm_like.server.names_here import NamesHere
 from jpterm_like.server.open_documents import OpenDocuments
 from jpterm_like.server.shared_folder import SharedFiles, SharedFolder
 from jpterm_like.storage.base import Storage
@@ -59,12 +60,16 @@ from jpterm_like.sync.unsaved_work import DISK
 
 SLICE_S: Final = 0.01
 """After integrating or encoding for this long, other tasks get a turn."""
+AT_ONCE: Final = 4
+"""New documents that are looked at side by side. A few threads are left to people who save meanwhile."""
 PROGRESS_S: Final = 0.2
 """Interval between two reports of progress."""
 NO_NAME: Final = (-1, "")
 """A name that was applied to no file: the document gets its name as soon as that is free."""
 SAVED_SITES_MAX: Final = 500
 """What a plain file held is noted for texts that at most so many openings wrote in: a version takes nine bytes for each."""
+
+_T = TypeVar("_T")
 
 log = logging.getLogger("jpterm_like.server.carrying")
 
@@ -161,7 +166,7 @@ class _Carry:
         self._turns = _Turns()
         self._done = self._of = 0
         self._reported_at = 0.0
-        self._here: dict[str, bytes] = {}
+        self._here = NamesHere(())
         """The documents that have a file here, by its name."""
         self._refused: set[bytes] = set()
         """The documents that are whole, and can have no file here."""
@@ -171,6 +176,10 @@ class _Carry:
         """The documents that are to be embedded in others now."""
         self._joined_now: set[bytes] = set()
         """Those that are joined in this run, as the person here asked for."""
+        self._coming_as: dict[str, list[bytes]] = {}
+        """The documents that were coming when this run began, by the names that they should have."""
+        self._choosing = asyncio.Lock()
+        """Held from the choice of a name for a document that came until the name is noted as taken."""
         self._renamed: dict[bytes, str] = {}
         """The names that documents had before others gave them another one."""
 
@@ -179,25 +188,25 @@ class _Carry:
         self._known = self._packs.known
         self._joined = JoinedDocuments(self._packs)
         names = await asyncio.to_thread(self._shared.names_in_any_charset)
-        self._here = {
-            notes.name_here: document for document, notes in self._known.notes.items() if notes.name_here
-        }
+        self._here = NamesHere(
+            (notes.name_here, document) for document, notes in self._known.notes.items() if notes.name_here
+        )
+        for document in sorted(self._packs.coming):
+            self._coming_as.setdefault(self._known.of(document).wanted_name, []).append(document)
         if self._collection.former is not None and self._files.root is None:
             await asyncio.to_thread(self._follow_folder, self._collection.former)
         unchanged = await asyncio.to_thread(self._look_from_outside)
         await self._follow_renames([name for name in self._here if name not in unchanged])
         # Files first: so a document that comes and has been here all the time is recognised.
         at_rest = {name for name in unchanged if self._here.get(name) not in self._packs.coming}
-        todo: list[str] = sorted({*names, *self._here} - at_rest - self._conflict_copies(names))
-        coming = [document for document in self._packs.coming if document not in self._here.values()]
-        self._of = len(todo) + len(coming)
-        for name in todo:
+        known, new = set(self._here) - at_rest, set(names) - set(self._here) - self._conflict_copies(names)
+        coming = self._packs.coming.keys() - set(self._here.values())
+        self._of = len(known) + len(new) + len(coming)
+        for name in sorted(known):
             self._count_one()
             await self._look_at(name)
-        for document in sorted(coming):
-            self._count_one()
-            if document in self._packs.coming:
-                await self._add(document)
+        await self._several_at_once(sorted(new), self._look_at)
+        await self._several_at_once(sorted(coming), self._add)
         await self._join()
         await self._end_renames()
         self._tell_missing()
@@ -207,6 +216,23 @@ class _Carry:
             for document, notes in self._known.notes.items()
         )
         await asyncio.to_thread(self._packs.save)
+
+    async def _several_at_once(self, todo: Iterable[_T], look: Callable[[_T], Awaitable[None]]) -> None:
+        """Look at new documents, AT_ONCE at a time: nearly all of the time the disk is waited for, which flushes many as fast as one."""
+        rest = iter(todo)
+
+        async def look_at_some() -> None:
+            for each in rest:
+                self._count_one()
+                await look(each)
+
+        lookers = [asyncio.ensure_future(look_at_some()) for _ in range(AT_ONCE)]
+        try:
+            await asyncio.gather(*lookers)
+        finally:
+            for looker in lookers:
+                looker.cancel()
+            await asyncio.gather(*lookers, return_exceptions=True)
 
     def _conflict_copies(self, names: Iterable[str]) -> set[str]:
         """Return the new files that a carrier of plain files has made of others, where two wrote in one; and tell of them.
@@ -407,8 +433,10 @@ class _Carry:
         else:
             found = [
                 each
-                for each in sorted(self._packs.coming)
-                if (notes := self._known.of(each)).wanted_name == name and not notes.name_here and notes.birth
+                for each in self._coming_as.get(name, ())
+                if each in self._packs.coming
+                and not (notes := self._known.of(each)).name_here
+                and notes.birth
             ]
         for each in found:
             if await asyncio.to_thread(self._adopt_now, each, path, pad_name):
@@ -796,6 +824,8 @@ class _Carry:
 
     async def _add(self, document: bytes) -> None:
         """Begin a document that came, with a file of its own."""
+        if document not in self._packs.coming:
+            return  # a file that was here has turned out to be it
         if document in records.NO_DOCUMENTS:
             self._packs.coming.pop(document)
             return
@@ -809,19 +839,24 @@ class _Carry:
         if birth is None:
             notes.is_incomplete = True  # its beginning is still on its way
             return
+        name = ""
         try:
-            found = await asyncio.to_thread(self._place_for, document, notes, self._known.author_of(lane))
-            if found is None:
-                notes.is_incomplete = True
-                return
-            name, path = found
-            await self._make_room(name, path)
+            async with self._choosing:
+                found = await asyncio.to_thread(self._place_for, document, notes, self._known.author_of(lane))
+                if found is None:
+                    notes.is_incomplete = True
+                    return
+                await self._make_room(*found)
+                name, path = found
+                self._here[name] = document
             await asyncio.to_thread(self._stores.begin, document, birth, self._names.name_of(path), name)
         except JptermError as problem:
             notes.is_incomplete = True
             self._tell(str(problem))
+            if name:
+                del self._here[name]
             return
-        notes.name_here, self._here[name] = name, document
+        notes.name_here = name
         notes.identity_here = b""
         notes.is_incomplete = False
         notes.name_applied = notes.name
@@ -836,10 +871,6 @@ class _Carry:
         """Find a name for the file of a document: its own, or one like "notes (Bob).md" if that is taken. Blocks."""
         birth, wanted = notes.birth, notes.wanted_name
         assert birth is not None
-        free = {name for name, other in self._here.items() if self._is_deleted(name, other)}
-        taken = {
-            name.casefold() for name, other in self._here.items() if other != document and name not in free
-        }
         for name in (wanted, *alternative_names(wanted, who)):
             try:
                 path = self._shared.path_of(name)
@@ -849,7 +880,11 @@ class _Carry:
                 return None
             if name == notes.name_here:
                 return name, path
-            if name.casefold() in taken or os.path.lexists(path):
+            others = {
+                each: other for each in self._here.alike(name) if (other := self._here[each]) != document
+            }
+            free = {each for each, other in others.items() if self._is_deleted(each, other)}
+            if others.keys() - free or os.path.lexists(path):
                 continue
             pad_name = self._names.name_of(path)
             if name in free or self._stores.is_free_for(pad_name, document, birth):

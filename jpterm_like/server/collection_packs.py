@@ -60,6 +60,7 @@ class CollectionPacks:
         """The packs that are read in this run."""
         self._gathered: list[tuple[bytes, PackRecord]] = []
         self._gathered_bytes = 0
+        self._writing = asyncio.Lock()
         self._named: list[tuple[bytes, str]] = []
         """The names in the gathered records, for NAMES."""
 
@@ -165,7 +166,8 @@ class CollectionPacks:
             self._gathered.append((records.COLLECTION_NAMES, records.encode(names)))
         gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
         if gathered:
-            await asyncio.to_thread(self._mirror.write, lane, gathered)
+            async with self._writing:  # the mirror numbers its packs
+                await asyncio.to_thread(self._mirror.write, lane, gathered)
 
     @property
     def is_much_gathered(self) -> bool:

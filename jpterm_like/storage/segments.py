@@ -89,7 +89,9 @@ class Segments:
         self._to_truncate: dict[Path, int] = {}
         """Segments to be truncated to their flushed length (in bytes)."""
         self._new_names = False  # whether names in the folder are not flushed yet
-        self._is_name_flushed = False  # whether the document's name and the folder itself are, once for each opening
+        self._is_name_flushed = (
+            False  # whether the document's name and the folder itself are, once for each opening
+        )
         self.named = has_name_file(drive, folder, encoded_name)
         """Whether the file `name` exists: without it, nothing was ever written."""
         self.sizes: dict[tuple[int, bytes], int] = {}

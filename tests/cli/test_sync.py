@@ -223,6 +223,22 @@ def test_a_copy_that_a_carrier_made_is_no_document(ann: Person, bob: Person, pla
     assert ann.sync(place)["same"]
 
 
+def test_many_new_texts_come_at_once(ann: Person, bob: Person, place: Path) -> None:
+    """Several are looked at side by side; of names that differ in case only, each is one file on any disk."""
+    names = [f"{folder}/{name}.md" for folder in ("a", "b") for name in ("one", "two", "Two", "TWO", "three")]
+    for name in names:
+        ann.write(name, f"{name}\n")
+    assert ann.sync(place)["sent_documents"] == 10
+    facts = bob.sync(place)
+    assert facts["same"] and facts["got_documents"] == 10
+    found = bob.files()
+    assert len({name.casefold() for name in found}) == 10 and sorted(found.values()) == sorted(
+        ann.files().values()
+    )
+    assert sum(" (Ann" in name for name in found) == len(facts["notices"]) == 4
+    assert bob.sync(place)["sentence"] == "Nothing is new; all is the same."
+
+
 def test_a_folder_belongs_to_one_collection(ann: Person, bob: Person, place: Path, tmp_path: Path) -> None:
     """Neither another place's collection, nor a folder inside of one that is synced."""
     ann.write("docs/notes.md", "hello\n")
