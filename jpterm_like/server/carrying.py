@@ -393,7 +393,8 @@ class _Carry:
             if not opened.members:
                 await self._documents.close_if_unused(opened)
         if (document := self._here.get(name)) is not None:
-            # What is not carried is told again by the next run.
+            # What is not carried is told again by the next run, or comes with it: another program may have written just now.
+            is_carried &= opened.document.pad.buffer.version <= self._known.of(document).carried.version
             stamp = await asyncio.to_thread(self._stores.stamp, pad_name, path) if is_carried else ()
             self._known.of(document).stamp = stamp
 
@@ -496,8 +497,9 @@ class _Carry:
             await asyncio.to_thread(self._stores.note_id, opened.document.saver.store, document)
         await self._take_in(opened, document, is_new=is_new)
         await self._delete_or_rename(opened, document)
+        version = opened.document.pad.buffer.version  # people go on writing meanwhile
         await self._commits.commit(opened)
-        if not opened.document.is_stored:
+        if not version <= opened.document.pad.stored:
             self._tell(f"{name} is not synced yet, because the disk does not take its history.")
             return False
         if not notes.is_born:

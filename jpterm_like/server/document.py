@@ -719,8 +719,9 @@ class Document:
         return bool(self._replaced_files)
 
     def has_writers_of_replaced_files(self) -> bool:
-        """Return whether another program certainly has a replaced file open. Blocks."""
-        return any(former.is_held() for _, former in self._replaced_files)
+        """Return whether another program certainly has a replaced file open, or wrote to it since it was read. Blocks."""
+        # In this order: nobody opens it any more, so what is written after the first question is seen by the second.
+        return any(former.is_held() or former.written() for _, former in self._replaced_files)
 
     def note_source(self, permissions: PathPermissions | None, *, is_ours: bool = False) -> None:
         """Add the file that was read, or written by us, to `access`."""

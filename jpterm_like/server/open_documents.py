@@ -355,6 +355,7 @@ class OpenDocuments:
             name = opened.document.name
             async with self._names.lock_of(name):
                 if name == opened.document.name and not opened.members and opened.is_open:
+                    await self._take_late_writes(opened)
                     await self._commits.commit(opened)
                     is_written = await asyncio.to_thread(opened.document.has_writers_of_replaced_files)
                     if opened.document.is_stored and not is_written:
@@ -369,7 +370,22 @@ class OpenDocuments:
         for name in self.by_name.keys() | self._names.locked:
             async with self._names.lock_of(name):
                 if name in self.by_name:
+                    await self._take_late_writes(self.by_name[name])
                     await self._close(self.by_name[name])
+
+    async def _take_late_writes(self, opened: OpenDocument) -> None:
+        """Merge what other programs wrote to the file that the last save replaced; if that is all that the new file lacks, save it.
+
+        A document that is opened for one save, as by a sync, is closed before the next look at its files.
+        """
+        document = opened.document
+        was_saved = document.is_saved
+        await document.read_replaced_files()
+        if was_saved and not document.is_saved:
+            try:
+                await self._commits.with_store(opened, document.autosave)
+            except JptermError as problem:
+                log.warning("%s", problem)
 
     async def restart_history(self, opened: OpenDocument, name: str) -> None:
         """Close a document and let its history begin anew with its text of now.

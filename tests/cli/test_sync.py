@@ -19,6 +19,7 @@ from jpterm_like.cli.progress import Progress
 from jpterm_like.cli.sync import Pace, SyncRun, places_of, server_of
 from jpterm_like.cli.sync_report import describe
 from jpterm_like.errors import JptermError
+from jpterm_like.files import write
 from jpterm_like.packs import records
 from jpterm_like.packs.marker import encode, marker_name
 from jpterm_like.packs.names import MarkerName, lane_name
@@ -290,6 +291,31 @@ def test_a_run_that_was_killed_before_it_saved_is_made_good(
     texts.unlink()
     assert "unsaved" in bob.sync(place)["problems"][0]
     assert bob.files() == {"notes.md": "hello\nand more\n"}
+
+
+def test_a_line_that_was_written_while_the_file_was_replaced_is_not_lost(
+    ann: Person, bob: Person, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program opened the file before our rename, wrote after it, and ended before we looked again."""
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    bob.sync(place)
+    ann.write("notes.md", "hello\nby Ann\n")
+    ann.sync(place)
+    replace = write._put_in_place
+
+    def raced(*arguments: Any) -> None:
+        with (bob.texts / "notes.md").open("a") as file:
+            replace(*arguments)
+            file.write("late\n")
+        monkeypatch.setattr(write, "_put_in_place", replace)
+
+    monkeypatch.setattr(write, "_put_in_place", raced)
+    bob.sync(place)
+    assert sorted(bob.files()["notes.md"].split()) == ["Ann", "by", "hello", "late"]
+    bob.sync(place)
+    ann.sync(place)
+    assert ann.files() == bob.files()
 
 
 def test_a_missing_file_is_not_a_deleted_one(ann: Person, bob: Person, place: Path) -> None:
