@@ -32,6 +32,10 @@ from jpterm_like.places.mirror import Mirror
 PACKED_BYTES: Final = 6 << 20
 """About how many bytes of records are gathered before they are written."""
 
+DOCUMENTS_MAX: Final = 500_000
+"""Documents of a collection, as many as a folder may have files (`shared_folder.ENTRIES_MAX`). Packs with more are left out: each text becomes a
+file and a store here."""
+
 
 class Message(NamedTuple):
     """Operations that came."""
@@ -63,6 +67,8 @@ class CollectionPacks:
         self._writing = asyncio.Lock()
         self._named: list[tuple[bytes, str]] = []
         """The names in the gathered records, for NAMES."""
+        self._left_out: set[str] = set()
+        """The names of packs with too many documents."""
 
     def begin(self) -> None:
         """Open the mirror, and find out which packs are new. Blocks."""
@@ -89,9 +95,34 @@ class CollectionPacks:
                 if is_new or document in again:
                     self._packs[name] = pack
                     self.coming.setdefault(document, []).append(name)
+        if len(known.notes.keys() | self.coming.keys()) > DOCUMENTS_MAX:
+            self._leave_out_too_much()
         for document, packs in self.coming.items():
             for name in packs:
                 self._note_facts(document, name)
+        if self._left_out:
+            self._tell(
+                f"There are more than {DOCUMENTS_MAX:,} texts at the places of this folder: what is in {len(self._left_out):,} of the packs is left out."
+            )
+
+    def _leave_out_too_much(self) -> None:
+        """Leave packs out until there are not too many documents: those of lanes that have the most new ones first, so that nobody can crowd
+        out the others."""
+        new: dict[str, set[bytes]] = {}
+        for document in self.coming.keys() - self.known.notes.keys():
+            for name in self.coming[document]:
+                new.setdefault(name.lane, set()).add(document)
+        found = set(self.known.notes)
+        for lane in sorted(new, key=lambda lane: (len(new[lane]), lane)):
+            if len(found | new[lane]) <= DOCUMENTS_MAX:
+                found |= new[lane]
+            else:
+                self._left_out |= {str(name) for name in self._packs if name.lane == lane}
+        self._packs = {name: pack for name, pack in self._packs.items() if str(name) not in self._left_out}
+        for document, names in list(self.coming.items()):
+            self.coming[document] = [name for name in names if name in self._packs]
+            if not self.coming[document]:
+                del self.coming[document]
 
     def _note_facts(self, document: bytes, pack: PackName) -> None:
         """Note what a new pack says besides operations. Blocks."""
@@ -175,5 +206,5 @@ class CollectionPacks:
 
     def save(self) -> None:
         """Note that all packs of the mirror were taken in. Blocks. Raises JptermError."""
-        self.known.taken = {str(name) for name in self._mirror.held}
+        self.known.taken = {str(name) for name in self._mirror.held} - self._left_out
         write_texts(self._place, self.known.encode())

@@ -26,6 +26,7 @@ from jpterm_like.packs.names import MarkerName, lane_name
 from jpterm_like.packs.pack import encode as encode_pack
 from jpterm_like.packs.records import Birth, Changes, Content, Deleted, Form, Hello, Name, Saved, document_id
 from jpterm_like.retention import forget
+from jpterm_like.server import collection_packs
 from jpterm_like.server.carrying import Carrying, _Carry
 from jpterm_like.server.connections import OpenDocument
 from jpterm_like.server.server import Server
@@ -615,6 +616,41 @@ def test_a_form_that_is_none_is_left_out(ann: Person, bob: Person, place: Path, 
     birth = Birth(genesis.lineage, "odd.md")
     put_pack(place, ann, birth, Changes(genesis.changes_since(Version())), form)
     assert bob.sync(place)["same"] and bob.files() == {"notes.md": "hello\n", "odd.md": "odd\n"}
+
+
+def test_more_texts_than_a_folder_can_have_are_left_out(
+    ann: Person, bob: Person, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stranger's pack with a million texts makes no million files; the others are synced as always."""
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    evil = [TextBuffer.genesis(f"evil {number}\n") for number in range(9)]
+    put_documents(place, ann, {Birth(each.lineage, f"{each.lineage.hex()}.md"): each for each in evil})
+    monkeypatch.setattr(collection_packs, "DOCUMENTS_MAX", 9)
+    for _ in range(2):
+        facts = bob.sync(place)
+        assert not facts["same"] and "1 of the packs is left out" in facts["problems"][0]
+        assert bob.files() == {"notes.md": "hello\n"}
+    bob.write("notes.md", "hello\nbob\n")
+    bob.sync(place)
+    ann.sync(place)
+    assert ann.files() == {"notes.md": "hello\nbob\n"}
+
+
+def put_documents(place: Path, person: Person, documents: dict[Birth, TextBuffer]) -> None:
+    """Put a pack of a stranger with whole documents at a place of a person's collection."""
+    [path] = (person.home / "state" / "jpterm-like" / "collections").iterdir()
+    known = collections.load(path)
+    assert known is not None
+    blocks = {
+        document_id(known.collection, birth): [
+            records.encode(birth),
+            records.encode(Changes(text.changes_since(Version()))),
+        ]
+        for birth, text in documents.items()
+    }
+    pack, data = encode_pack(known.collection, lane_name(b"stranger"), 1, 1, blocks)
+    (place / str(pack)).write_bytes(data)
 
 
 def hostile_names() -> list[str]:
