@@ -103,12 +103,11 @@ def edit(
     storage = replicas_of(paths)
     is_named = name is not None
     name = display_name(name, settings)
-    texts = [
-        text._replace(address=_open_at_place(text.address, name))
-        if _may_be_at_place(text.address, paths)
-        else text
-        for text in texts
-    ]
+    of_places: set[str] = set()
+    for at, text in enumerate(texts):
+        if _may_be_at_place(text.address, paths):
+            texts[at] = text._replace(address=_open_at_place(text.address, name))
+            of_places.add(texts[at].address)
     folder = near or os.path.realpath(os.getcwd())
     last_time = LastTime(paths, folder, only_unwritten=_is_waited_for())
     try:
@@ -132,6 +131,10 @@ def edit(
                     await session.start()
                     with _told_on_terminal(f"Waiting for {session.address} … (ctrl+c gives up)"):
                         await session.wait_until_coming(JOIN_S)
+                elif session.address in of_places:
+                    # Its history is at the hub: what is typed before that is here would be merged into it as work on the file.
+                    await _join(session)
+                    openings[at] = Opening(session, openings[at].place)
                 elif _is_waited_for() and session.is_written_anew:
                     await _set_aside(session)
                     openings[at] = Opening(session, openings[at].place)  # its lines have changed
@@ -271,12 +274,17 @@ def _is_waited_for() -> bool:
     return os.getpgrp() != os.getpid()
 
 
-async def _set_aside(session: Session) -> None:
-    """Set unsaved work aside before the screen starts, because the file was written for this call."""
-    with contextlib.suppress(JptermError):  # the screen shows the error
+async def _join(session: Session) -> None:
+    """Wait until a session has what its server has. The screen shows the error if that is impossible."""
+    with contextlib.suppress(JptermError):
         await session.start()
         await session.wait_until_joined(JOIN_S)
         await session.informed()
+
+
+async def _set_aside(session: Session) -> None:
+    """Set unsaved work aside before the screen starts, because the file was written for this call."""
+    await _join(session)
     with contextlib.suppress(JptermError):
         await session.set_aside()
 

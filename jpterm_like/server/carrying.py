@@ -817,7 +817,7 @@ class _Carry:
                 return
             await here.delete_file("Somebody")
             self.outcome.notices.append(
-                f"{notes.name_here} is one text with {self._known.of(first).wanted_name} now."
+                f"{notes.name_here} is one text with {self._known.of(first).name_here} now."
             )
         if here.file_bytes is None:
             notes.deleted_here = version
@@ -862,7 +862,7 @@ class _Carry:
         notes.identity_here = b""
         notes.is_incomplete = False
         notes.name_applied = notes.name
-        if name != notes.wanted_name:
+        if name != notes.wanted_name and document not in self._joined.first_ones:
             self.outcome.notices.append(
                 f"There is another {notes.wanted_name} here, so the one that came is {name}. To make one text of both: "
                 f"jpterm-like sync --join {shlex.quote(name)}"

@@ -29,6 +29,11 @@ class JoinedDocuments:
         self.groups = self._known.joined_groups()
         self._first = {document: group[0] for group in self.groups for document in group[1:]}
 
+    @property
+    def first_ones(self) -> set[bytes]:
+        """The documents that have the text of others."""
+        return {group[0] for group in self.groups}
+
     def first_of(self, document: bytes) -> bytes | None:
         """The document that has the text of another one; None if that is joined with none, or is the first itself."""
         return self._first.get(document)
