@@ -27,7 +27,7 @@ from jpterm_like.files.safe_names import why_not_shared
 from jpterm_like.packs.decisions import Standing, standing
 from jpterm_like.packs.documents import Documents
 from jpterm_like.places.address import name_of
-from jpterm_like.places.base import Place, in_sentence, list_all_files
+from jpterm_like.places.base import Place, ReadOnly, in_sentence, list_all_files
 
 FOLDER: Final = "places"
 """The texts that were opened from places, in the state folder."""
@@ -119,7 +119,7 @@ def _fetch(place: Place, known: Collection, name: str, text: str, progress: Prog
     totals = SyncRun(place, known.folder, name, progress, wanted=text).run()
     report = totals.report
     assert report is not None
-    if report.problem is not None:
+    if report.problem is not None and not isinstance(report.problem, ReadOnly):
         raise report.problem
     if report.standing is not Standing.READY:
         raise JptermError(f"{in_sentence(place)} {REASONS[report.standing]}.")

@@ -376,6 +376,8 @@ class SyncRun:
             totals.set_aside += report.set_aside
             known = self._note(found, known, report, totals)
             if report.standing is not Standing.READY or report.problem is not None:
+                if report.fetched:  # what a place that can only be read has is taken in all the same
+                    self._carry(found, known, totals)
                 return totals
             if not (report.fetched or report.lane_taken or is_joining):
                 return totals

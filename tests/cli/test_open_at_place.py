@@ -11,13 +11,14 @@ import pytest
 
 from jpterm_like import collection as collections
 from jpterm_like.cli import edit, kept_documents
+from jpterm_like.cli.sync_notes import SyncNotes
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
 from jpterm_like.places import local
 from jpterm_like.server.server import Server
 from tests.cli.syncing import Person
 from tests.cli.test_sync import ann, bob, place
-from tests.places.servers import folder_for_all, free_port, wsgidav
+from tests.places.servers import folder_for_all, free_port, plain_python, wsgidav
 
 __all__ = ["ann", "bob", "place"]
 
@@ -180,3 +181,22 @@ def test_a_text_on_a_server_is_opened_and_kept_in_step(ann: Person, bob: Person)
         ann.sync(server)
         assert ann.files() == {"notes.md": "hello\nbob\n", "other.md": "other\n"}
     assert bob.open_at_place(f"{server}/notes.md") == notes
+
+
+def test_a_text_of_a_place_that_may_only_be_read_is_opened(ann: Person, bob: Person) -> None:
+    """It follows what the others write, and what is written here waits; the bottom line says that."""
+    pytest.importorskip("urllib3", reason="places on servers need urllib3")
+    with folder_for_all() as folder, plain_python(folder, free_port()) as url:
+        ann.write("notes.md", "hello\n")
+        ann.sync(folder / "web")
+        notes = bob.open_at_place(f"{url.rstrip('/')}/notes.md")
+        assert notes.read_text() == "hello\n"
+        bob.write(notes, "hello\nbob\n")
+        ann.write("notes.md", "ann\nhello\n")
+        ann.sync(folder / "web")
+        assert "can only be read" in bob.sync(url, notes.parent)["problem"]
+        assert notes.read_text() == "ann\nhello\nbob\n"
+        [states] = SyncNotes(Paths.of_user()).look([str(notes)]).values()
+        assert [state.trouble for state in states] == ["read only"]
+        ann.sync(folder / "web")
+        assert ann.files() == {"notes.md": "ann\nhello\n"}
