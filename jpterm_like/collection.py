@@ -20,6 +20,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -44,6 +45,8 @@ TEXTS: Final = "texts.json"
 PART: Final = "part.json"
 THERE: Final = "there.json"
 LOCK: Final = "lock"
+HOLD_STEP_S: Final = 0.02
+"""Interval at which the lock is tried again."""
 
 
 class CollectionBusy(JptermError):
@@ -236,8 +239,11 @@ def machine_of(place: Path) -> str:
 
 
 @contextlib.contextmanager
-def hold(place: Path) -> Iterator[None]:
+def hold(place: Path, *, wait_s: float = 0.0) -> Iterator[None]:
     """Be the one process that exchanges the packs of a collection. The system ends this however the process ends.
+
+    Args:
+        wait_s: how long to wait for another one.
 
     Raises:
         CollectionBusy: another one is.
@@ -248,10 +254,17 @@ def hold(place: Path) -> Iterator[None]:
     except (OSError, private.NotPrivate) as problem:
         raise JptermError(f"{escape_for_terminal(place)} cannot be used: {explain(problem)}.") from problem
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise CollectionBusy("These texts are being synced by another process just now.") from None
+        until = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() >= until:
+                    raise CollectionBusy(
+                        "These texts are being synced by another process just now."
+                    ) from None
+            time.sleep(HOLD_STEP_S)
         yield
     finally:
         os.close(descriptor)

@@ -77,7 +77,7 @@ def _keep(its_folder: Path, known: Collection) -> None:
                 now = collections.load(its_folder)
                 if now is None:
                     return
-                if now.places[each.address].trouble == "refused":
+                if each.address not in now.places or now.places[each.address].trouble == "refused":
                     kept.remove(each)  # a wrong password, tried again and again, locks people out
 
 

@@ -49,6 +49,8 @@ CARRIED_TWICE: Final = (
 )
 """Told once by a run: a program carries the plain files, too."""
 
+OTHERS_S: Final = 20.0
+"""How long a sync waits for another one of these texts: the one that goes on while they are open takes moments."""
 LOOK_S: Final = 2.0
 """Shortest pause between two looks at the texts while they are kept in step."""
 QUIET_S: Final = 1.0
@@ -230,7 +232,7 @@ class SyncRun:
         there = standing(listing, known.collection, was_ready=note.was_ready)
         if there not in (Standing.READY, Standing.EMPTY):
             return f"{in_sentence(self._place)} {REASONS[there]}.", {"state": there.value}
-        with collections.hold(its_folder):
+        with collections.hold(its_folder, wait_s=OTHERS_S):
             mirror = collections.open_mirror(its_folder)
             fetch, send = to_fetch(mirror.held, listing), to_send(mirror.held, listing)
         facts: dict[str, object] = {
@@ -257,7 +259,7 @@ class SyncRun:
             its_folder = self._follow_folder(totals) or self._begin()
         else:
             its_folder = self._begin() if self._never_left(*found) else found[0]
-        with collections.hold(its_folder):
+        with collections.hold(its_folder, wait_s=OTHERS_S):
             return self._run(its_folder, begin=True, totals=totals)
 
     def watch(self, say: Callable[[Totals], None]) -> None:

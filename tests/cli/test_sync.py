@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -422,6 +423,20 @@ def test_places_are_listed_with_what_waits(
     ann.sync(place)
     assert main(["places"]) == 0
     assert capsys.readouterr().out.endswith("nothing waits\n")
+
+
+def test_a_sync_waits_for_the_one_that_goes_on_while_texts_are_open(
+    ann: Person, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    [state] = (ann.home / "state" / "jpterm-like" / collections.COLLECTIONS).iterdir()
+    other = contextlib.ExitStack()
+    other.enter_context(collections.hold(state))
+    monkeypatch.setattr(collections.time, "sleep", lambda delay_s: other.close())
+    assert ann.sync(place)["same"]
+    with collections.hold(state), pytest.raises(collections.CollectionBusy), collections.hold(state):
+        pass
 
 
 @pytest.mark.parametrize("loss", ["texts.json", "a pack of the mirror", "texts.json is damaged"])
