@@ -7,8 +7,13 @@ pack with a false claim is not held. So claims among held packs are true, also f
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from jpterm_like.packs.names import PackName
+
+OVERLAP_MAX: Final = 16
+"""Packs of one number that are compared with others. A copied folder makes a few; a stranger can make any number, and would have each compared with
+each. What was not compared is kept and carried."""
 
 
 class Holdings:
@@ -19,6 +24,10 @@ class Holdings:
         """The held packs of each lane, and whether each may be joined."""
         self._parts: dict[PackName, frozenset[str]] = {}
         """The digests of the packs that a held pack claims to contain."""
+        self._by_digest: dict[tuple[str, str], set[PackName]] = {}
+        """The held packs by lane and digest."""
+        self._claimants: dict[tuple[str, str], set[PackName]] = {}
+        """The held packs that claim to contain one of that lane and digest."""
         self._containers: dict[PackName, set[PackName]] = {}
         """Packs that contain another one: compared."""
         self._apart: set[tuple[PackName, PackName]] = set()
@@ -50,14 +59,18 @@ class Holdings:
         pairs = self.claims(name, parts)
         self._lanes.setdefault(name.lane, {})[name] = may_join
         self._parts[name] = frozenset(parts)
+        self._by_digest.setdefault((name.lane, name.digest), set()).add(name)
+        for digest in self._parts[name]:
+            self._claimants.setdefault((name.lane, digest), set()).add(name)
         for outer, inner in pairs:
             self.note_contained(outer, inner)
 
     def claims(self, name: PackName, parts: Iterable[str] = ()) -> list[tuple[PackName, PackName]]:
         """Return the pairs (outer, inner) of this pack and a held one in which the outer claims to contain the inner."""
-        claimed = set(parts)
-        pairs = [(name, each) for each in self._lanes.get(name.lane, ()) if each.digest in claimed]
-        pairs += [(each, name) for each in self._lanes.get(name.lane, ()) if name.digest in self._parts[each]]
+        pairs = [
+            (name, each) for digest in set(parts) for each in self._by_digest.get((name.lane, digest), ())
+        ]
+        pairs += [(each, name) for each in self._claimants.get((name.lane, name.digest), ())]
         # A joined pack is wider than its parts; no writer of ours makes a claim among equals.
         return sorted(
             (outer, inner) for outer, inner in pairs if outer.spans(inner) and not inner.spans(outer)
@@ -66,7 +79,10 @@ class Holdings:
     def drop(self, name: PackName) -> None:
         """Hold a pack no longer."""
         packs = self._lanes[name.lane]
-        del packs[name], self._parts[name]
+        del packs[name]
+        self._by_digest[name.lane, name.digest].discard(name)
+        for digest in self._parts.pop(name):
+            self._claimants[name.lane, digest].discard(name)
         if not packs:
             del self._lanes[name.lane]
 
@@ -95,7 +111,7 @@ class Holdings:
         """The held packs of a lane that no other one contains, by their numbers. Together they are all of it."""
         return [name for name in self.of_lane(lane) if not self.containers(name)]
 
-    def unknown_pairs(self, limit: int = 1000) -> list[tuple[PackName, PackName]]:
+    def unknown_pairs(self, limit: int = 100_000) -> list[tuple[PackName, PackName]]:
         """Pairs of held packs, the numbers of the first of which span those of the second, that were never compared.
 
         At most `limit` of them: a pack that contains another without saying so is rare.
@@ -110,5 +126,6 @@ class Holdings:
                         pairs.append((outer, name))
                         if len(pairs) >= limit:
                             return pairs
-                open_packs.append(name)
+                if len(open_packs) < OVERLAP_MAX:
+                    open_packs.append(name)
         return pairs

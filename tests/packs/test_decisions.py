@@ -14,7 +14,7 @@ from jpterm_like.packs.decisions import (
     to_remove,
     to_send,
 )
-from jpterm_like.packs.holdings import Holdings
+from jpterm_like.packs.holdings import OVERLAP_MAX, Holdings
 from jpterm_like.packs.names import (
     PACK_BYTES_MAX,
     Listing,
@@ -275,3 +275,15 @@ def test_a_hundred_thousand_packs_of_strangers_are_planned_in_linear_time() -> N
 
     assert steps(2_000) == 1_999
     assert steps(20_000) == 19_999
+
+
+def test_a_stranger_cannot_have_each_pack_compared_with_each() -> None:
+    """Any number of packs of the same numbers: the comparisons grow as they do, and those that are not compared are kept."""
+    held = Holdings()
+    for twin in range(200):
+        held.add(pack(1, twin=twin))
+    pairs = held.unknown_pairs()
+    assert len(pairs) <= OVERLAP_MAX * 200
+    for outer, inner in pairs:
+        held.note_apart(outer, inner)
+    assert held.unknown_pairs() == [] and len(to_send(held, listed())) == 200
