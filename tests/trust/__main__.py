@@ -43,6 +43,7 @@ LONG: Final = {
     "--documents": 10_000,
     "--cells": 10_000,
     "--notebooks": 1_000,
+    "--records": 20_000,
 }
 """How much of each; what the suite takes of it is in `tests/conftest.py`."""
 
@@ -71,9 +72,11 @@ CI: Final = {
     "--documents": 10_000,
     "--cells": 1_000,
     "--notebooks": 1_000,
+    "--records": 1_000,
 }
 
 TESTS: Final = (
+    "tests/crdt/test_records.py",
     "tests/sync",
     "tests/storage",
     "tests/packs",
