@@ -24,6 +24,9 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import msgpack
 
 from crdt import Anchor, TextBuffer, Version
+from crdt.record_messages import ADD, PUT, RecordOp, write_batch
+from crdt.records import Records
+from crdt.values import Value
 from jpterm_like import __version__
 from jpterm_like.client.last_visit import LastVisit, Parted, encode_visit
 from jpterm_like.config import Paths, Settings
@@ -112,6 +115,8 @@ def main() -> None:
     write_once(later / "54-Whereabouts", whereabouts_of_later())
     write_once(later / "visit.json", encode_visit(VISIT))
     write_once(later / "visit-2.json", encode_visit(VISIT_2))
+    if not (later / "records").exists():
+        make_records(later, random.Random(f"{SEED} records"))
 
 
 VISIT = LastVisit(
@@ -336,6 +341,51 @@ def make_place(folder: Path, chance: random.Random) -> None:
             for document, found in written.items()
         }
     write_once(folder.with_name("place.json"), dumped(expected).encode())
+
+
+def make_records(folder: Path, chance: random.Random) -> None:
+    """Records of two sites and of a kind of later: each message with all verbs, a snapshot in parts, and the replica."""
+    ann, bob = (Records(site=site) for site in (3, 2**64 - 1))
+    messages: list[bytes] = []
+    values: list[Value] = [
+        None, True, False, 0, 127, 128, 2**53 - 1, -1, -(2**53), 1.5, -0.0, float("inf"), "", "ä 語 \ud800", b"\0\xff",
+        [], {}, [1, [2, {"b": 3, "a": [None]}]], {"cell": "3f9a81c2", "state": "done"}, "x" * 300,
+    ]  # fmt: skip
+    for number, value in enumerate(values):
+        who, other = (ann, bob) if number % 3 else (bob, ann)
+        who.put(f"key {number % 7}", value)
+        who.add("run/3f9a81c2/items", value)
+        who.add(f"list {number % 4}", number)
+        if number % 5 == 4:
+            who.drop(f"list {number % 4}")
+        messages.append(who.take_changes())
+        if chance.random() < 0.5:
+            other.integrate(who.changes_since(other.version))
+    out = bytearray()
+    later = [
+        RecordOp(9, clock, number, verb, 5, "of later", b"\xff%d" % number)
+        for clock, number, verb in ((0, 1, PUT), (2, 4, PUT), (3, 4, ADD), (7, 90, ADD))
+    ]
+    write_batch(out, 9, 0, 9, 91, 9, later, b"")
+    messages.append(bytes(out))
+    for one in (ann, bob):
+        for message in messages:
+            one.integrate(message)
+    version = Version({3: 5})
+    parts: list[bytes] = []
+    while version != ann.version:
+        part, version = ann.changes_up_to(version, 200)
+        parts.append(part)
+    expected = {
+        "digest": ann.digest().hex(),
+        "keys": {key: repr(ann.entry(key)) for key in list(ann.keys())},
+        "lists": {f"{site} {name}": repr(ann.entries(name, site)) for site, name in ann.lists()},
+        "messages": [message.hex() for message in messages],
+        "parts": [part.hex() for part in parts],
+        "version": ann.version.encode().hex(),
+    }
+    write_once(folder / "records", ann.encode())
+    write_once(folder / "records.json", dumped(expected).encode())
 
 
 def with_flag(data: bytes, at: int) -> bytes:

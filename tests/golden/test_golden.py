@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from crdt import TextBuffer, Version
+from crdt.records import Records
 from jpterm_like.client.last_visit import LastVisit, Parted, decode_visit, encode_visit, is_of_newer
 from jpterm_like.config import Paths, Settings
 from jpterm_like.files.access_control import Access
@@ -209,6 +210,40 @@ def test_a_replica_and_operations_of_an_older_release_are_read(release: str) -> 
     again.integrate((folder / "operations").read_bytes())
     assert of_buffer(again) == expected
     assert again.changes_since(Version()) == (folder / "operations").read_bytes()
+
+
+def test_records_are_read_and_written_as_ever() -> None:
+    """From the replica, from the messages in either order, and from a snapshot in parts: the same records, and the same bytes."""
+    data = (GOLDEN / "later" / "records").read_bytes()
+    expected = json.loads((GOLDEN / "later" / "records.json").read_text("utf-8"))
+    messages = [bytes.fromhex(message) for message in expected["messages"]]
+    parts = [bytes.fromhex(part) for part in expected["parts"]]
+    kept, told, backwards = (Records.decode(data, site=1), Records(site=1), Records(site=1))
+    for message in messages:
+        told.integrate(message)
+    for message in reversed(messages):
+        backwards.integrate(message)
+    partly = Records(site=1)
+    for message in messages:
+        if partly.version[3] < 5:
+            partly.integrate(message)
+    for part in parts:
+        partly.integrate(part)
+    for records in (kept, told, backwards, partly):
+        records.check()
+        assert records.encode() == data and not records.waiting
+        assert records.version.encode().hex() == expected["version"]
+        assert records.digest().hex() == expected["digest"]
+        assert {key: repr(records.entry(key)) for key in list(records.keys())} == expected["keys"]
+        assert {
+            f"{site} {name}": repr(records.entries(name, site)) for site, name in records.lists()
+        } == expected["lists"]
+    assert told.changes_since(Version()) == data[8:]
+    version, written = Version({3: 5}), []
+    while version != told.version:
+        part, version = told.changes_up_to(version, 200)
+        written.append(part)
+    assert written == parts
 
 
 @pytest.mark.parametrize("path", MESSAGES, ids=lambda path: f"{path.parent.parent.name} {path.name}")
