@@ -14,7 +14,9 @@ import sys
 
 import crdt
 from crdt import Anchor, ForeignOp, Patch, TextBuffer, Version
+from crdt.records import Records
 from crdt.runs import Layout
+from crdt.values import Value
 
 ALPHABET = "abcdefgh \n\0é漢😀\ud800\U0010ffff"
 
@@ -162,6 +164,48 @@ class History:
         buffer.replace(0, 0, "x")
         return buffer.encode()
 
+    def records(self, steps: int) -> None:
+        """The same with records: messages, parts, replicas, values, and what is refused."""
+        rng = self.rng
+        sites = [rng.getrandbits(64) for _ in range(3)]
+        people = [Records(site=site) for site in sites]
+        messages = [b""]
+        for _ in range(steps):
+            person, other = rng.choice(people), rng.choice(people)
+            name = rng.choice("abü")
+            values: list[Value] = [
+                rng.getrandbits(rng.choice([1, 30, 53])),
+                -rng.getrandbits(53),
+                rng.random(),
+                rng.randbytes(3),
+                {name: [None, True], "x": rng.choice(ALPHABET)},
+            ]
+            kind = rng.randrange(5)
+            if kind < 3:
+                act = [person.put, person.add][kind % 2]
+                self.note(repr(act(name, rng.choice(values)) if kind else person.drop(name)).encode())
+                messages.append(person.take_changes())
+            elif kind == 3:
+                part, version = person.changes_up_to(other.version, rng.choice([1, 50, 5000]))
+                messages.append(part)
+                self.note(version.encode())
+            else:
+                bad = bytearray(rng.choice(messages))
+                if rng.random() < 0.4:
+                    bad[rng.randrange(len(bad) + 1) :] = rng.choice([b"", b"\x80", b"\0", rng.randbytes(9)])
+                try:
+                    found = repr(person.integrate(bytes(bad)))
+                except ForeignOp as refused:
+                    found = str(refused)
+                self.note(found.encode("utf-8", "surrogatepass"))
+            self.note(messages[-1])
+        for person in people:
+            person.check()
+            for data in (person.encode(), person.digest(), Records.decode(person.encode()).encode()):
+                self.note(data)
+            for site, name in person.lists():
+                self.note(repr(person.entries(name, site)).encode("utf-8", "surrogatepass"))
+
 
 def digest(seed: int, steps: int) -> str:
     history = History(seed)
@@ -169,6 +213,7 @@ def digest(seed: int, steps: int) -> str:
         history.step()
     history.settle()
     history.damage()
+    history.records(steps)
     return history.hash.hexdigest()
 
 
