@@ -146,7 +146,8 @@ def may_be_text(start: bytes) -> bool:
     if marked_charset(start) in WIDE:
         return True
     if b"\0" in start:
-        return charset_of(start[: len(start) // 4 * 4]) is not None
+        end = len(start) // 4 * 4
+        return any(charset_of(start[: end - cut]) for cut in (0, 2))  # a character of UTF-16 may be cut
     return not _is_binary(start)
 
 

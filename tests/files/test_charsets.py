@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from jpterm_like.files.charsets import TITLES, UTF_8, WIDE, Known, charset_of, find_codec
+from jpterm_like.files.charsets import TITLES, UTF_8, WIDE, Known, charset_of, find_codec, may_be_text
 from jpterm_like.files.encoding import (
     NotInCharset,
     NotPlain,
@@ -151,3 +151,13 @@ def test_charsets_are_found_by_the_names_that_people_use(name: str, codec: str |
 def test_every_charset_is_one_of_python_and_has_the_ends_of_lines_in_one_byte() -> None:
     for codec in TITLES:
         assert codecs.lookup(codec) and (codec in WIDE or "\r\n".encode(codec) == b"\r\n")
+
+
+@pytest.mark.parametrize("start", ["\n", "x\n"])
+@pytest.mark.parametrize("charset", ["utf-16-le", "utf-16-be", "utf-32-le", "iso8859-1"])
+def test_the_beginning_of_a_text_is_known_for_one(start: str, charset: str) -> None:
+    """Also where the last character is cut."""
+    sign = "é" if charset == "iso8859-1" else "😀"
+    raw = (start + sign * 5000).encode(charset)
+    assert all(may_be_text(raw[:length]) for length in (8192, 8190, 8188, 8189))
+    assert not may_be_text(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)) * 30)
