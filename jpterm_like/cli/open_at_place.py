@@ -7,9 +7,11 @@ that place, the text is opened in that folder.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -83,6 +85,11 @@ def _place_of(written: str, progress: Progress) -> tuple[Place, str, list[tuple[
                 return place, text, []
         except JptermError as error:
             problem = problem or error
+    with contextlib.suppress(JptermError):
+        if standing(list_all_files(open_for_person(written)), None, was_ready=False) is Standing.READY:
+            problem = JptermError(
+                f"{escape_for_terminal(written)} is a place. Say which text you mean: jpterm-like ls {shlex.quote(written)} lists them."
+            )
     raise problem or JptermError(f"{escape_for_terminal(written)} is no text at a place.")
 
 

@@ -78,6 +78,10 @@ def main_help(table: Table) -> str:
             "ws://HOST:PORT/FILE",
             "open a file on a server; without FILE, or with DIR/, choose one of its files",
         ),
+        (
+            "PLACE/FILE",
+            "open one text of a place that others sync with, such as webdavs://HOST/PATH/notes.md",
+        ),
     ]
     rows += [(f"{c.name} {c.usage}".strip(), c.summary) for c in table.commands.values() if c.for_people]
     width = max(len(form) for form, _ in rows) + 2

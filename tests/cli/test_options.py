@@ -120,6 +120,7 @@ SHOWN = {
     "sync --copy": "cli/test_sync.py::test_two_places_are_brought_together_without_texts",
     "sync --dry-run": "e2e/test_sync_folder.py::test_a_run_that_only_looks_changes_nothing",
     "sync --json": "e2e/test_sync_folder.py::test_a_run_that_only_looks_changes_nothing",
+    "sync --join": "cli/test_join.py::test_two_texts_of_one_name_become_one",
     "sync --watch": "e2e/test_sync_folder.py::test_texts_are_kept_in_step_until_ctrl_c",
     "sync --name": "e2e/test_sync_folder.py::test_texts_go_both_ways_through_a_folder",
     "places --json": "cli/test_sync.py::test_places_are_listed_with_what_waits",
