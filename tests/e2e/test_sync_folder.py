@@ -37,7 +37,7 @@ def test_texts_go_both_ways_through_a_folder(two: tuple[Machine, Machine], place
     (ann.texts / "empty.md").write_text("")
     (ann.texts / "picture.png").write_bytes(b"\x89PNG\0")
     assert ann.sync(place) == "Sent 2 changes in 2 documents; all is the same.\n"
-    assert "Got 2 changes in 2 documents; all is the same." in bob.sync(place)
+    assert "Got 2 changes by Ann in 2 documents; all is the same." in bob.sync(place)
     assert bob.files() == {"docs/plan.md": "plan\n", "empty.md": "", "notes.md": "hello\n"}
 
     bob.append("notes.md", "from Bob")
@@ -62,7 +62,11 @@ def test_a_run_that_only_looks_changes_nothing(two: tuple[Machine, Machine], pla
     ann.sync(place)
     looked = bob.run("sync", str(place), "--dry-run", "--json")
     [pack] = place.glob("*.jpk")
-    assert json.loads(looked.stdout) == {"state": "ready", "fetch_bytes": pack.stat().st_size}
+    assert json.loads(looked.stdout) == {
+        "place": str(place),
+        "state": "ready",
+        "fetch_bytes": pack.stat().st_size,
+    }
     assert not bob.files() and not list(bob.home.rglob("collection.json"))
     facts = json.loads(bob.run("sync", str(place), "--json").stdout)
     assert bob.files() == {"notes.md": "hello\n"}
