@@ -93,8 +93,8 @@ class Highlighting:
         syntax = self.renderer.syntax
         if syntax is None:
             return
-        if syntax.is_too_long:
-            self._give_up("A line of this text is too long to parse; its syntax is not coloured.")
+        if syntax.hindrance:
+            self._give_up(f"{syntax.hindrance} to parse; its syntax is not coloured.")
             return
         if syntax.behind:
             self._steps += 1

@@ -37,7 +37,7 @@ class GitHighlighter:
     """The words of a layout, line by line."""
 
     behind = False
-    is_too_long = False
+    hindrance = ""
     unseen = False
 
     def __init__(self, text_layout: TextLayout, name: str) -> None:

@@ -139,6 +139,24 @@ def load(name: str) -> Grammar | None:
     return Grammar(name, language, query, inner, source.addresses)
 
 
+DEEP: Final = frozenset(["yaml"])
+"""Grammars that overwrite memory in deeply nested texts. The YAML one ends the program beyond 254 levels (tree-sitter-yaml 0.7.2 writes
+four bytes for each into a kibibyte). A level begins behind blanks and signs, and at most two in a column."""
+
+_SIGNS: Final = re.compile(r"(?<![ \t\r\-?:])[ \t\r\-?:]{100}")
+"""Found fast: what may be as deep as that, or a ruler of dashes."""
+_LEVELS: Final = re.compile(r"(?:[ \t\r]|[-?:](?=[ \t\r\n])){100}")
+
+
+def is_too_deep(name: str, text: str) -> bool:
+    """Whether the grammar of this name must not read a text."""
+    return (
+        name in DEEP
+        and (signs := _SIGNS.search(text)) is not None
+        and _LEVELS.search(text, signs.start()) is not None
+    )
+
+
 def _read(module: str, file: str) -> str:
     other, _, name = file.rpartition(":")
     spec = find_spec(other or module)

@@ -33,6 +33,9 @@ LINE_MAX: Final = 200_000
 takes a hundred times the memory of such a line: a line of 5 MB of JSON, in Markdown, stopped the keyboard for 0.2 s, and
 keys that were typed while it was parsed took 17 GB."""
 
+_TOO_LONG: Final = "A line of this text is too long"
+_TOO_DEEP: Final = "This text is nested too deeply"
+
 _READ: Final = 2_048
 """Code points passed to the parser at a time."""
 
@@ -112,8 +115,11 @@ class Highlighter:
         self._parser = Parser(grammar.language)
         self._tree: Tree | None = None
         self._source = _Source(text_layout)
-        self.is_too_long = has_long_line(self._source.snapshot or "")
-        """Whether a line is longer than LINE_MAX: nothing is parsed then."""
+        text = self._source.snapshot or ""
+        self.hindrance = _TOO_LONG if has_long_line(text) else ""
+        """Why nothing is parsed, as the first words of a sentence."""
+        if grammars.is_too_deep(grammar.name, text):
+            self.hindrance = _TOO_DEEP
         self._edits: list[_Edit] = []
         """Edits since then."""
         self._rows: dict[int, Words] = {}
@@ -126,7 +132,7 @@ class Highlighter:
 
     def step(self, time_s: float) -> bool:
         """Parse for a limited time; True when finished, so that highlights may have changed."""
-        assert not self.is_too_long
+        assert not self.hindrance
         until = perf_counter() + time_s
         try:
             tree = self._parser.parse(  # type: ignore[call-overload]  # None is not accepted for no tree
@@ -150,10 +156,12 @@ class Highlighter:
     def follow(self, patch: Patch, changes: Sequence[RowChange]) -> None:
         """Move highlights after an edit, to be parsed again soon."""
         lines = self._text_layout.lines
+        if self.grammar.name in grammars.DEEP:
+            self._check_depth(changes)
         for (start, end, text), change in zip(patch.splices, changes, strict=True):
             edges = {change.row, change.row + change.added - 1}
             if has_long_line(text) or any(row < len(lines) and lines.length(row) > LINE_MAX for row in edges):
-                self.is_too_long = True
+                self.hindrance = _TOO_LONG
             last_length = len(text) - text.rfind("\n") - 1
             edit = (
                 2 * start,
@@ -175,6 +183,16 @@ class Highlighter:
                     self._tree.edit(*edit)
                 self.behind = True
             self._move(change, len(text) - (end - start))
+
+    def _check_depth(self, changes: Sequence[RowChange]) -> None:
+        """Look at the rows that an edit changed."""
+        lines, buffer, shift = self._text_layout.lines, self._text_layout.buffer, 0
+        for change in reversed(changes):  # the first one first: it has moved the rows of those behind it
+            row = change.row + shift
+            shift += change.added - change.removed
+            text = buffer.slice(lines.start(row), lines.span(row + change.added - 1)[1])
+            if grammars.is_too_deep(self.grammar.name, text):
+                self.hindrance = _TOO_DEEP
 
     def _move(self, change: RowChange, shift: int) -> None:
         """Move the known highlights with their text."""
@@ -308,10 +326,10 @@ class Highlighter:
     ) -> None:
         end = min(end, start + _INNER_MAX, len(self._text_layout.buffer))
         if start < end and low < end and start < high:
-            tree = Parser(grammar.language).parse(
-                _encoded(self._text_layout.buffer.slice(start, end)), encoding="utf16le"
-            )
-            self._collect(grammar, tree.root_node, start, max(low, start), min(high, end), found)
+            text = self._text_layout.buffer.slice(start, end)
+            if not grammars.is_too_deep(grammar.name, text):
+                tree = Parser(grammar.language).parse(_encoded(text), encoding="utf16le")
+                self._collect(grammar, tree.root_node, start, max(low, start), min(high, end), found)
 
     def _note(
         self,

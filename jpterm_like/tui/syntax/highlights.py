@@ -28,8 +28,8 @@ class HighlightSource(Protocol):
         """Whether there is text to parse."""
 
     @property
-    def is_too_long(self) -> bool:
-        """Whether a line is too long for it: nothing is parsed then."""
+    def hindrance(self) -> str:
+        """Why nothing is parsed, as the first words of a sentence; "" if it is."""
 
     @property
     def unseen(self) -> bool:

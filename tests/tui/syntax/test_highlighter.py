@@ -11,8 +11,10 @@ from time import process_time
 import pytest
 
 from crdt import TextBuffer
+from crdt.patch import Splice
 from jpterm_like.tui.syntax import grammars, languages
 from jpterm_like.tui.syntax.git_files import GitHighlighter
+from jpterm_like.tui.syntax.grammars import is_too_deep
 from jpterm_like.tui.syntax.highlighter import LINE_MAX, Highlighter, has_long_line, open_highlighter
 from jpterm_like.tui.syntax.highlights import Words
 from jpterm_like.tui.text.layout import TextLayout
@@ -375,6 +377,43 @@ async def test_a_text_with_a_line_of_megabytes_is_left_in_one_colour(how: str) -
             desk.replace(6 + len(long), 7 + len(long), "")
         await until(pilot, lambda: "line of this text is too long" in app.editor.messages.text)
         assert app.editor.renderer.syntax is None
+
+
+DEEP = "".join(" " * level + "a:\n" for level in range(400))
+
+
+@pytest.mark.parametrize("how", ["opened", "pasted", "joined", "signs"])
+async def test_a_yaml_text_that_would_end_the_program_is_left_in_one_colour(how: str) -> None:
+    """The grammar overwrote memory beyond 254 levels, so anybody could end the editors of all who had the text open."""
+    desk = Desk(
+        "a: 1\nb: 1\n" + (DEEP if how == "opened" else "- " * 30 + "\n" + "- " * 30 + "a\n" + "x: 1\n")
+    )
+    desk.title = "a.yaml"
+    async with terminal(desk) as (app, pilot, _):
+        if how != "opened":
+            await until(pilot, lambda: app.editor.renderer.syntax is not None)
+        if how == "pasted":
+            desk.replace_all([Splice(10, 10, DEEP), Splice(0, 0, "\n" * 5)])
+        elif how == "joined":
+            desk.replace(70, 71, "")
+        elif how == "signs":
+            desk.replace(10, 10, "--- " + "? " * 300 + "a\n")
+        await until(pilot, lambda: "nested too deeply" in app.editor.messages.text)
+        assert app.editor.renderer.syntax is None
+
+
+def test_a_ruler_of_dashes_is_not_deep() -> None:
+    assert not is_too_deep("yaml", "a: 1\n# " + "-" * 120 + "\nb: 2\n" + " " * 60 + "x\n")
+    assert is_too_deep("yaml", "--" + "- " * 60) and not is_too_deep("python", DEEP)
+
+
+async def test_yaml_in_markdown_that_would_end_the_program_has_no_colours() -> None:
+    desk = Desk(f"# Notes\n\n```yaml\n{DEEP}```\n")
+    desk.title = "a.md"
+    async with terminal(desk) as (app, pilot, _):
+        await until(pilot, lambda: (it := app.editor.renderer.syntax) is not None and not it.behind)
+        app.editor.run("page_down")
+        await until(pilot, lambda: (it := app.editor.renderer.syntax) is not None and not it.unseen)
 
 
 def test_long_lines_are_found_without_reading_every_line() -> None:
