@@ -70,7 +70,6 @@ class CatchingUp(Discarding):
         """Compare what the server had with what was written here meanwhile, which is not sent yet."""
         if not channel.hears_first:
             return
-        self._take_out_brought(channel)
         parted, self._parted = self._parted, None
         had = self._had_before if parted is None else parted.had
         now, my_work = self.version, self._my_work()  # without what is taken out of it: that needs no review
@@ -107,17 +106,6 @@ class CatchingUp(Discarding):
             self._do_beside(self._tell_others(self._untold))
         elif parted is not None:
             self._do_beside(self._keep_visit())
-
-    def _take_out_brought(self, channel: Channel) -> None:
-        """Take out what the server has under other ids: it came to another history, and somebody brought that history's text here."""
-        own, may_have = self.buffer.own_sites, self._stored_before.merge(self.pad.sent)
-        twice: dict[int, list[tuple[int, int]]] = {}
-        for site, known in channel.brought.meet(self._had_before).items():
-            begin, end = channel.theirs.get(site), min(known, may_have.get(site)) if site in own else known
-            if begin < end:
-                twice[site] = [(begin, end)]
-        if twice:
-            self.pad.revert(twice, clock.wall())
 
     def _part(self) -> None:
         """Note what I had when the connection was lost. Blocks."""

@@ -161,13 +161,17 @@ def common_text(
     with, which came from the plain file. If that file was changed, the change shows what was deleted, and the base is the file at the last
     save. An empty file, an earlier state of it, or its first part shows nothing.
 
+    Their history may also be mine, if some of mine is in it under other ids: what it has under mine is then common as well.
+
     Args:
         mine: my replica.
         shared: the part of mine that a server may have got. Others have no more of my own work, whatever a note claims.
         saved: the part of mine that the plain file held at the last save.
         earlier: what it held at earlier saves, as far as that is known.
     """
-    brought = known_of_others(their_notes, theirs.version).meet(_shared(mine, shared))
+    brought = known_under_other_ids(mine, shared, theirs.version, their_notes)
+    if mine.lineage == theirs.lineage and not brought <= theirs.version:
+        return mine.at(brought.merge(mine.version.meet(theirs.version)))
     if not brought and (taken := known_of_others(my_notes, mine.version).meet(theirs.version)):
         return theirs.at(taken)
     began = beginning(theirs)
@@ -183,6 +187,13 @@ def common_text(
         if saved_text.startswith(began):
             return mine.at(brought) if brought else began
     return mine.at(brought.merge(saved))
+
+
+def known_under_other_ids(
+    mine: TextBuffer, shared: Version, theirs: Version, their_notes: Iterable[Ancestor]
+) -> Version:
+    """The part of mine that a history at the version `theirs` has, according to its notes; see `common_text`."""
+    return known_of_others(their_notes, theirs).meet(_shared(mine, shared))
 
 
 def _shared(mine: TextBuffer, shared: Version) -> Version:

@@ -61,8 +61,6 @@ class Channel:
         """Client: how many operations the server is sent although it had them at the opening."""
         self.theirs = Version()
         """Client: what the server had at the opening."""
-        self.brought = Version()
-        """Client: what the server then had of histories from text that was brought in, under other ids."""
         self.hears_first = False
         """Client: what the server had is compared with mine when it has come."""
         self.holds = False

@@ -68,7 +68,7 @@ class AncestorNoted:
 
 @dataclass(frozen=True, slots=True)
 class OtherHistory:
-    """The server's document has another history than ours, or other content under the same ids. Client only.
+    """The server's document has another history than ours, other content under the same ids, or ours under other ids. Client only.
 
     The channel is closed again: the caller must join with nothing and merge its own text in.
     """

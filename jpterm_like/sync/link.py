@@ -28,7 +28,7 @@ from typing import Any, Final, Literal, NamedTuple
 from crdt import Contradiction, ForeignOp, Irrevocable, Version
 from crdt.ids import genesis_site
 from jpterm_like.sync import wire
-from jpterm_like.sync.ancestry import ANCESTORS_MAX, Ancestor, is_noted, known_of_others
+from jpterm_like.sync.ancestry import ANCESTORS_MAX, Ancestor, is_noted, known_under_other_ids
 from jpterm_like.sync.channel import PRESENCE_GAP_S, Channel, Side
 from jpterm_like.sync.events import (
     Admitted,
@@ -657,6 +657,11 @@ class Link:
         version = pad.buffer.version
         other = request.lineage is not None and request.lineage != message.lineage
         other = other or (bool(opening.proofs) and opening.proofs.isdisjoint(message.version))
+        may_have = pad.stored.merge(pad.sent)
+        if opening.ancestors and request.lineage is not None and not other and message.role == "edit":
+            # By ids it would come a second time.
+            brought = known_under_other_ids(pad.buffer, may_have, message.version, opening.ancestors)
+            other = not brought <= message.version
         diverged = message.digest and version == message.version and message.digest != pad.digest()
         if other or diverged:
             self._closed.add(number)
@@ -668,7 +673,6 @@ class Link:
         cursor = pad.cursor(overlapping(message.version, pad.buffer.version), self)
         channel = Channel(number, pad, cursor, message.role, request.site, self.features)
         channel.goal = channel.theirs = message.version
-        channel.brought = known_of_others(opening.ancestors, message.version)
         channel.again = cursor.version.missing(message.version) if self.is_for_one else 0
         channel.had = version.total
         channel.lacked = version.missing(message.version)
