@@ -27,7 +27,6 @@ verbs, so a release that does not know a kind keeps, shortens and passes on its 
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from typing import Final
 
 from crdt.binary import NUMBER_MAX, Reader, decode_text, encode_text, write_bytes, write_number, write_site
@@ -139,13 +138,6 @@ class Batch:
         self.run_starts: Final = run_starts
         self.run_ends: Final = run_ends
         """In a snapshot, the clocks below `start` whose records are still there."""
-
-    def keeps(self, clock: int) -> bool:
-        """Return whether the record of a clock below `start` is still there, as far as this batch tells."""
-        if not self.snapshot:
-            return True
-        at = bisect_right(self.run_starts, clock) - 1
-        return at >= 0 and clock < self.run_ends[at]
 
 
 def name_problem(length: int) -> str:

@@ -14,10 +14,12 @@ import pytest
 
 from crdt import ForeignOp, Version
 from crdt.binary import write_number
+from crdt.record_messages import ADD, DROP, RecordOp, write_batch, write_inventory
 from crdt.records import CHECKED_FROM, MAGIC, Records
 from crdt.values import DEPTH_MAX, decode_value, encode_value
 from tests.crdt.records_twin import Author, Twin, random_value
 from tests.crdt.test_hostile import mutated
+from tests.steps import steps
 
 MUTATIONS = int(os.environ.get("CRDT_MUTATIONS", "1000"))
 BLOCK = 1000
@@ -233,6 +235,32 @@ def test_memory_is_bounded_by_the_length(message: bytes, times: int) -> None:
     tracemalloc.stop()
     print(peak / len(message))
     assert peak < times * len(message), peak / len(message)
+
+
+def batch(start: int, verbs: list[int], inventory: bytes = b"", rest: int = 0) -> bytes:
+    """Records of site 5 in the list "k"."""
+    out = bytearray()
+    made = [RecordOp(5, start + at, 1, verb, 0, "k", b"\0") for at, verb in enumerate(verbs)]
+    end = start + len(made) + rest
+    write_batch(out, 5, start, end, 1, end, made, inventory)
+    return bytes(out)
+
+
+def test_repeated_snapshots_and_drops_take_no_square_of_time() -> None:
+    """Small batches about a site with many records: none of them looks at all of these."""
+    records = Records(site=1)
+    drops = batch(0, [DROP] * 300)
+    records.integrate(drops + batch(300, [ADD] * MANY))
+    left = [RecordOp(5, clock, 1, ADD, 0, "k", b"\0") for clock in range(300, 300 + MANY)]
+    known = batch(300 + MANY - 1, [ADD], write_inventory(300, left[:-1]))
+    snapshots = [batch(300 + MANY + number, [], write_inventory(300, left), rest=1) for number in range(300)]
+    assert steps(records.integrate, known * 300)[0] < 300 * 800
+    assert steps(records.integrate, b"".join(snapshots))[0] < 300 * 800
+    assert len(records.items("k", 5)) == MANY
+    again = batch(0, [*[DROP] * 300, *[ADD] * MANY], rest=301)
+    assert steps(records.integrate, again)[0] < (300 + MANY) * 200
+    assert records.version[5] == 601 + MANY and len(records.items("k", 5)) == MANY
+    records.check()
 
 
 def test_another_format_is_refused_and_a_newer_one_is_told() -> None:
