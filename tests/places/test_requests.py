@@ -6,13 +6,16 @@ import hashlib
 import random
 import zlib
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from jpterm_like.cli import sync as command
 from jpterm_like.packs.names import lane_name
 from jpterm_like.packs.pack import PackRecord
 from jpterm_like.places.base import list_all_files, read
 from jpterm_like.places.exchange import Memory, exchange
+from tests.cli.syncing import Person
 from tests.places.conformance import ANN, BOB, new_mirror, payloads
 from tests.places.memory import Folder, MemoryPlace
 
@@ -92,6 +95,26 @@ def test_ten_thousand_documents_take_few_requests(texts: dict[bytes, bytes]) -> 
     one = place.take()
     assert found == [texts[document(7)], b"one edit of some words"]
     assert one["requests"] <= 12 and one["down"] <= 400_000, one
+
+
+def test_the_command_takes_few_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With texts in stores on both sides: first push, idle, one edit, and a fresh copy."""
+    place = CountedPlace(Folder())
+    ann, bob = Person(tmp_path, "Ann", monkeypatch), Person(tmp_path, "Bob", monkeypatch)
+    monkeypatch.setattr(command, "open_for_person", lambda written: place)
+    for number in range(8):
+        ann.write(f"{number}.md", " ".join(WORDS[number : number + 300]))
+    assert ann.sync("there")["sent_documents"] == 8
+    assert place.take()["requests"] <= 10
+    assert ann.sync("there")["sentence"] == "Nothing is new; all is the same."
+    idle = place.take()
+    assert idle["requests"] == 1 and idle["down"] <= 20_000 and not idle["up"], idle
+    ann.write("7.md", "one edit\n" + " ".join(WORDS[7:307]))
+    assert ann.sync("there")["sent_changes"] == 1
+    edit = place.take()
+    assert edit["requests"] == 2 and edit["up"] <= 1_000, edit
+    assert bob.sync("there")["got_documents"] == 8 and bob.files() == ann.files()
+    assert place.take()["requests"] <= 10
 
 
 def test_five_writers_leave_few_files(flushes: int = 70) -> None:
