@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import signal
 import sys
@@ -53,6 +54,10 @@ OTHERS_S: Final = 20.0
 """How long a sync waits for another one of these texts: the one that goes on while they are open takes moments."""
 LOOK_S: Final = 2.0
 """Shortest pause between two looks at the texts while they are kept in step."""
+LOOK_SOON_S: Final = 1.0
+"""The same while somebody writes: two people wait for two looks."""
+WRITING_S: Final = 60.0
+"""Somebody writes until nothing has moved for this long."""
 QUIET_S: Final = 1.0
 """Progress of a look that takes longer than this is shown."""
 POLL_FIRST_S: Final = 5.0
@@ -512,10 +517,12 @@ class Pace:
         self._looked_s = 0.0
         self._poll_s = POLL_FIRST_S
         self._asked_at = time.monotonic()
+        self._moved_at = -math.inf
 
     @property
     def pause_s(self) -> float:
-        return max(LOOK_S, 10 * self._looked_s)
+        is_writing = self._is_local and time.monotonic() - self._moved_at < WRITING_S
+        return max(LOOK_SOON_S if is_writing else LOOK_S, 10 * self._looked_s)
 
     @property
     def asks_place(self) -> bool:
@@ -525,6 +532,8 @@ class Pace:
     def note(self, looked_s: float, totals: Totals) -> None:
         """Note how long a look took, and what came of it."""
         self._looked_s = looked_s
+        if totals.has_moved:
+            self._moved_at = time.monotonic()
         if totals.report is not None:
             self._asked_at = time.monotonic()
             self._poll_s = POLL_FIRST_S if totals.has_moved else min(POLL_MOST_S, self._poll_s * 1.5)
