@@ -1,0 +1,68 @@
+"""A pad, its log and its cursors take records as they take a text: the two replicas have one face."""
+
+from __future__ import annotations
+
+import random
+
+from crdt.records import Records
+from jpterm_like.sync.log import Cursor
+from jpterm_like.sync.pad import Pad
+
+
+class Star:
+    """A hub and three others, each with a cursor each way that may be replaced at any time."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.hub = Pad(Records(site=1))  # type: ignore[arg-type]  # it asks for a text as yet
+        self.people = [Pad(Records(site=site)) for site in (2, 3, 4)]  # type: ignore[arg-type]
+        self.cursors = [self.connected(person) for person in self.people]
+
+    def connected(self, person: Pad) -> tuple[Cursor, Cursor]:
+        return self.hub.cursor(person.buffer.version, person), person.cursor(
+            self.hub.buffer.version, self.hub
+        )
+
+    def write(self, person: Pad) -> None:
+        records = person.buffer
+        assert isinstance(records, Records)
+        name, value = self.rng.choice("abcd"), self.rng.random()
+        act = self.rng.randrange(5)
+        if act < 2:
+            patch = records.put(name, value)
+        elif act < 4:
+            patch = records.add(name, value)
+        else:
+            patch = records.drop(name)
+        person._arrived(records.take_changes(), None, patch, None)
+
+    def carry(self, number: int, rounds: int) -> None:
+        """Carry messages both ways, of any length, until there are none or for some rounds."""
+        down, up = self.cursors[number]
+        person = self.people[number]
+        while rounds and not (down.done and up.done):
+            rounds -= 1
+            for cursor, pad, origin in ((down, person, self.hub), (up, self.hub, person)):
+                message = cursor.take(self.rng.choice([40, 300, 5000]))
+                if message is not None:
+                    pad.integrate(message, origin, sender=origin.buffer.site)
+
+
+def test_pads_with_records_come_to_the_same() -> None:
+    for seed in range(15):
+        star = Star(seed)
+        for _ in range(120):
+            number = star.rng.randrange(3)
+            kind = star.rng.random()
+            if kind < 0.6:
+                star.write(star.people[number])
+            elif kind < 0.65:
+                star.cursors[number] = star.connected(star.people[number])
+            else:
+                star.carry(number, star.rng.choice([1, 3, 1000]))
+        for again in range(4):
+            for number, person in enumerate(star.people):
+                if again == 1:
+                    star.cursors[number] = star.connected(person)
+                star.carry(number, 10_000)
+        assert len({pad.buffer.encode() for pad in (star.hub, *star.people)}) == 1, f"seed {seed}"
