@@ -298,7 +298,7 @@ def do_unique_lines(editor: Editing) -> None:
 
 
 def _sorted(lines: list[str]) -> list[str]:
-    return sorted(lines, key=lambda line: (line.casefold(), line))
+    return sorted(sorted(lines), key=str.casefold)  # twice takes less than pairs as keys
 
 
 def _reorder(editor: Editing, reorder: Callable[[list[str]], list[str]], verb: str, same: str) -> None:

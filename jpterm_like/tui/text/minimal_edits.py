@@ -94,10 +94,14 @@ def replace_lines(start: int, old: Sequence[str], new: Sequence[str], ends: bool
 
 def staying(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
     """Return the lines that stay in order, as (index in old, index in new). O(n log n)."""
-    rows: dict[str, list[int]] = defaultdict(list)
-    for row in range(len(old) - 1, -1, -1):
-        rows[old[row]].append(row)
-    pairs = [(rows[line].pop(), at) for at, line in enumerate(new) if rows.get(line)]
+    row_of = {line: row for row, line in enumerate(old)}
+    if len(row_of) == len(old) and len(set(new)) == len(new):  # all different, as in most texts
+        pairs = [(row_of[line], at) for at, line in enumerate(new) if line in row_of]
+    else:
+        rows: dict[str, list[int]] = defaultdict(list)
+        for row in range(len(old) - 1, -1, -1):
+            rows[old[row]].append(row)
+        pairs = [(rows[line].pop(), at) for at, line in enumerate(new) if rows.get(line)]
     return [pairs[at] for at in _longest_increasing([row for row, _ in pairs])]
 
 
@@ -110,8 +114,11 @@ def _longest_increasing(numbers: Sequence[int]) -> list[int]:
     for at, number in enumerate(numbers):
         pile = bisect_left(tops, number)
         before.append(at_top[pile - 1] if pile else -1)
-        tops[pile : pile + 1] = [number]
-        at_top[pile : pile + 1] = [at]
+        if pile == len(tops):
+            tops.append(number)
+            at_top.append(at)
+        else:
+            tops[pile], at_top[pile] = number, at
     return list(_backwards(before, at_top[-1] if at_top else -1))[::-1]
 
 
