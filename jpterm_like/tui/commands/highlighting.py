@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from time import thread_time
 from typing import Final
 
 from crdt import Patch
@@ -23,6 +24,10 @@ STEP_S: Final = 0.003
 
 GIT_GRAMMARS: Final = ("gitcommit", "gitrebase")
 """The grammars of `syntax.git_files`, for which nothing is parsed."""
+
+LONG_STEP_S: Final = 0.1
+LONG_STEPS_MAX: Final = 3
+"""The steps of that much CPU after which nothing more is parsed: the parser allows no pause in some texts, and each key there waits for it."""
 
 STEPS_MAX: Final = 5_000
 """After how many steps the parser gives up: texts can be written that it would need hours for. The longest of those that people
@@ -41,6 +46,8 @@ class Highlighting:
         self._opened = False
         self._steps = 0
         """How many steps the parser has taken without reaching the end."""
+        self._long_steps = 0
+        """How many steps took LONG_STEP_S."""
         self._timer: asyncio.TimerHandle | None = None
 
     def grammar_name(self) -> str:
@@ -63,7 +70,7 @@ class Highlighting:
     def restart(self) -> None:
         """Parse from the beginning, for another text or language."""
         self._opened = False
-        self._steps = 0
+        self._steps = self._long_steps = 0
         self.renderer.syntax = None
         self._parse_later()
 
@@ -98,8 +105,14 @@ class Highlighting:
             return
         if syntax.behind:
             self._steps += 1
-            if syntax.step(STEP_S):
-                self._steps = 0
+            began = thread_time()
+            is_done = syntax.step(STEP_S)
+            self._long_steps += thread_time() - began > LONG_STEP_S
+            if self._long_steps >= LONG_STEPS_MAX:
+                self._give_up("This text takes too long to parse; its syntax is not coloured.")
+                return
+            if is_done:
+                self._steps = self._long_steps = 0
                 self._editor.update()
             elif self._steps >= STEPS_MAX:
                 self._give_up("This text takes too long to parse; its syntax is not coloured.")
