@@ -47,7 +47,9 @@ class Highlighting:
         self._steps = 0
         """How many steps the parser has taken without reaching the end."""
         self._long_steps = 0
-        """How many steps took LONG_STEP_S."""
+        """How many steps took LONG_STEP_S since the text was last read without one."""
+        self._is_slow = False
+        """Whether there was one since the text was last read to the end."""
         self._timer: asyncio.TimerHandle | None = None
 
     def grammar_name(self) -> str:
@@ -107,12 +109,15 @@ class Highlighting:
             self._steps += 1
             began = thread_time()
             is_done = syntax.step(STEP_S)
-            self._long_steps += thread_time() - began > LONG_STEP_S
+            if thread_time() - began > LONG_STEP_S:
+                self._long_steps, self._is_slow = self._long_steps + 1, True
             if self._long_steps >= LONG_STEPS_MAX:
                 self._give_up("This text takes too long to parse; its syntax is not coloured.")
                 return
             if is_done:
-                self._steps = self._long_steps = 0
+                if not self._is_slow:
+                    self._long_steps = 0
+                self._steps, self._is_slow = 0, False
                 self._editor.update()
             elif self._steps >= STEPS_MAX:
                 self._give_up("This text takes too long to parse; its syntax is not coloured.")
