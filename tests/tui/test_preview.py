@@ -15,7 +15,7 @@ from jpterm_like.tui.preview import CANNOT, TOO_LONG, LayoutProcess, Preview
 from jpterm_like.tui.render.themes import folders, load, markdown_colours
 from jpterm_like.tui.widgets.markdown_rows import rows_of
 from tests.tui.desk import Desk
-from tests.tui.terminal import settle, terminal
+from tests.tui.terminal import settle, terminal, until
 
 TEXT = "# A title\n\nSome *words* here.\n" + "\nmore\n" * 30
 
@@ -184,6 +184,16 @@ async def test_the_count_is_of_the_selection_or_of_all() -> None:
         app.editor.go(0, select=True)
         app.editor.run("count_words")
         assert app.editor.messages.text.startswith("Selected: 1 word, 3 characters")
+
+
+async def test_the_words_of_a_long_text_are_counted_while_the_keyboard_is_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jpterm_like.tui.commands.prose.COUNTED_AT_ONCE", 10)
+    async with terminal(Desk("one two three\n"), (80, 15)) as (app, pilot, _):
+        app.editor.run("count_words")
+        assert not app.editor.messages.text
+        await until(pilot, lambda: app.editor.messages.text.startswith("In total: 3 words, 14 characters"))
 
 
 async def test_rows_are_easy_to_read_on_request() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from math import ceil
@@ -9,6 +10,7 @@ from typing import Final
 
 from crdt.patch import Splice
 from jpterm_like.tui.commands.editing import Editing
+from jpterm_like.tui.commands.filter_lines import run_beside
 from jpterm_like.tui.commands.lists import in_fence, language_here
 from jpterm_like.tui.syntax.languages import UNKNOWN
 
@@ -19,7 +21,10 @@ READABLE_WIDTH: Final = 72
 """Cells in a row that is easy to read: the eye still finds the start of the next one."""
 
 COUNTED_MAX: Final = 5_000_000
-"""The most code points in which words are counted; more would block the keyboard noticeably."""
+"""The most code points in which words are counted."""
+
+COUNTED_AT_ONCE: Final = 200_000
+"""Code points whose words are counted before the next key, in some 15 ms; those of a longer text are counted in a thread."""
 
 COMMIT_WIDTH: Final = 72
 """Where the body of a commit message is wrapped, whatever the setting is: git-commit(1), *Discussion*."""
@@ -52,10 +57,20 @@ def do_count_words(editor: Editing) -> None:
     if end - start > COUNTED_MAX:
         editor.say(f"{what}: {end - start:,} characters; too many to count their words.")
         return
-    words, minutes = count(editor.session.buffer.slice(start, end))
+    text = editor.session.buffer.slice(start, end)
+    if len(text) <= COUNTED_AT_ONCE:
+        _say_count(editor, what, len(text), *count(text))
+    else:
+        run_beside(_count_beside(editor, what, text))
+
+
+async def _count_beside(editor: Editing, what: str, text: str) -> None:
+    _say_count(editor, what, len(text), *await asyncio.to_thread(count, text))
+
+
+def _say_count(editor: Editing, what: str, length: int, words: int, minutes: int) -> None:
     editor.say(
-        f"{what}: {words:,} {'word' if words == 1 else 'words'}, {end - start:,} characters, "
-        f"{minutes:,} min to read."
+        f"{what}: {words:,} {'word' if words == 1 else 'words'}, {length:,} characters, {minutes:,} min to read."
     )
 
 
