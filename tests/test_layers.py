@@ -106,7 +106,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "jpterm_like.server": (*SHARED, "jpterm_like.retention", "jpterm_like.collection", "jpterm_like.packs", "jpterm_like.places"),
     "jpterm_like.index": ("crdt", "jpterm_like.errors", "jpterm_like.config", "jpterm_like.files", "jpterm_like.history",
                           "jpterm_like.access", "jpterm_like.storage", "jpterm_like.saver", "jpterm_like.stores"),
-    "jpterm_like.tui.text": TEXT,
+    "jpterm_like.tui.text": (*TEXT, "jpterm_like.notebook"),
     "jpterm_like.tui.syntax": ("crdt", "jpterm_like.tui.text"),
     "jpterm_like.tui.render": (*GROUND, "jpterm_like.tui.text", "jpterm_like.tui.syntax"),
     "jpterm_like.tui.widgets": (*GROUND, "jpterm_like.tui.text", "jpterm_like.tui.render", "jpterm_like.tui.keymap",

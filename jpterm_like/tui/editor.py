@@ -71,6 +71,7 @@ from jpterm_like.tui.render.screen import (
 from jpterm_like.tui.saving import Saving
 from jpterm_like.tui.search_history import SearchHistory
 from jpterm_like.tui.slow_opening import SlowOpening
+from jpterm_like.tui.text.cell_markers import is_notebook, kind_of_marker
 from jpterm_like.tui.text.cells import cut, width_of
 from jpterm_like.tui.text.closing_marks import ClosingMarks
 from jpterm_like.tui.text.cursors import Cursor
@@ -253,6 +254,13 @@ class Editor(Editing, Rows, can_focus=True):
         )
         self.renderer.display_options = self._display_options
         self.renderer.marks_links = may_mark_links()
+        self.renderer.marks_cells = is_notebook(self.session.title)
+        if (
+            self.renderer.marks_cells
+            and kind_of_marker(self.text_layout.line(0))
+            and len(self.text_layout.lines) > 1
+        ):
+            self.cursor.put(self.text_layout.lines.start(1))  # in the first cell, not on its marker
         self.highlighting.renderer = self.renderer
         self.awareness.collaborators = self.collaborators
         self._edits = []

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from jpterm_like.tui.commands.editing import BULK_STEP_S, Editing
 from jpterm_like.tui.commands.long_undo import LongUndo
+from jpterm_like.tui.text.cell_markers import is_notebook, kind_of_marker
 
 # Moving and selecting: each move is a function that returns an offset
 
@@ -183,6 +184,8 @@ def _vertical(editor: Editing, count: int, select: bool = False) -> None:
     row, section, x = editor.view.locate(editor.cursor.caret)
     goal = x if editor.cursor.goal is None else editor.cursor.goal
     there = editor.view.step(row, section, count)
+    if not select and is_notebook(editor.session.title) and kind_of_marker(editor.text_layout.line(there[0])):
+        there = editor.view.step(*there, 1 if count > 0 else -1)  # over the rule between two cells
     if there == (row, section):  # the first or last row: go to the start or end of the text
         editor.go(0 if count < 0 else editor.text_layout.lines.size, select, goal)
     else:
@@ -245,7 +248,24 @@ def _delete(editor: Editing, reach: Callable[[Editing], int]) -> None:
     start, end = editor.cursor.selection
     if start == end:
         start, end = sorted((start, reach(editor)))
+        if is_notebook(editor.session.title) and _join_cells(editor, start, end):
+            return
     editor.replace(start, end, "")
+
+
+def _join_cells(editor: Editing, start: int, end: int) -> bool:
+    """Join two cells if what is to be deleted is a line end beside a marker; return whether it is."""
+    lines, line = editor.text_layout.lines, editor.text_layout.line
+    row = lines.row(start)
+    if end != start + 1 or lines.row(end) == row:
+        return False
+    marker = next((each for each in (row, row + 1) if kind_of_marker(line(each)) is not None), None)
+    if marker is None:
+        return False
+    if marker:  # the first cell has none before it
+        body = lines.start(marker + 1) if marker + 1 < len(lines) else lines.size
+        editor.replace(lines.start(marker) - 1, body, "\n")
+    return True
 
 
 def do_undo(editor: Editing) -> None:

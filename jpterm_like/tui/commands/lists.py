@@ -9,6 +9,7 @@ from typing import Final
 
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.syntax.languages import UNKNOWN, Language, language_of
+from jpterm_like.tui.text.cell_markers import is_notebook, kind_at, kind_of_marker
 from jpterm_like.tui.text.prefix import Prefix, ends_in_fence, prefix_of
 
 FENCE_CODE_POINTS_MAX: Final = 100_000
@@ -24,6 +25,10 @@ FIRST_LINE_MAX: Final = 200
 def language_here(editor: Editing) -> Language:
     """The language of the text, by its name or first line."""
     lines = editor.text_layout.lines
+    if is_notebook(editor.session.title):
+        kind = kind_at(editor.text_layout.line, lines.row(editor.cursor.caret))
+        if kind != "code":
+            return language_of("md" if kind == "markdown" else "txt")
     first = editor.session.buffer.slice(0, min(FIRST_LINE_MAX, lines.size)).partition("\n")[0]
     return language_of(editor.session.title, first)
 
@@ -39,6 +44,8 @@ def continue_line(editor: Editing) -> bool:
     language = language_here(editor)
     start, end = editor.cursor.selection
     row, column = editor.text_layout.lines.place(start)
+    if is_notebook(editor.session.title) and kind_of_marker(editor.text_layout.line(row)) is not None:
+        return False
     if language.prose:
         return editor.settings.continue_lists and _continue_item(editor, row, column, start, end)
     known = language is not UNKNOWN and not language.comment_end

@@ -22,6 +22,7 @@ from jpterm_like.tui.render.row import TAB_SIGN, Note, Span, paint_row
 from jpterm_like.tui.render.signs import Sign
 from jpterm_like.tui.syntax.highlights import HighlightSource, Words
 from jpterm_like.tui.text.brackets import matching_bracket
+from jpterm_like.tui.text.cell_markers import rule_of
 from jpterm_like.tui.text.cells import LENGTH_MAX, Cells, cut, lay_out, width_of
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import TextLayout
@@ -153,6 +154,8 @@ class RowRenderer:
         """What is said of a row behind its end."""
         self.marks_links = False
         """Whether web addresses are marked for the terminal, which makes them clickable."""
+        self.marks_cells = False
+        """Whether the markers of a notebook's cells are drawn as rules."""
         self.extras: Sequence[Cursor] = ()
         """My carets except the first."""
         self.misspelled: Callable[[int], Sequence[tuple[int, int]]] | None = None
@@ -290,6 +293,10 @@ class RowRenderer:
     def _body(self, text: str, edge: Edge, layers: Layers, frame: Frame) -> Row:
         """Render the text of a row with its layers, cached for rows that look alike."""
         row, section = edge.row, edge.section
+        if self.marks_cells and not edge.current and text.startswith("# %%") and not layers.spans:
+            rule = rule_of(text, _text_width(frame)) if section == 0 else " " * _text_width(frame)
+            if rule is not None:
+                return [Segment(rule, self._ground(edge, frame) + self._rule_style())]
         if len(text) > LENGTH_MAX:  # compare only the visible part
             cells, base = self.view.part(row, section)
             low, high = (column - base for column in self.view.section_span(row, section))
@@ -304,6 +311,9 @@ class RowRenderer:
                 self._bodies.clear()
             body = self._bodies[key] = self._paint(edge, layers, frame)
         return body
+
+    def _rule_style(self) -> Style:
+        return self.palette.word("comment") or Style()
 
     def _ground(self, edge: Edge, frame: Frame) -> Style:
         is_shaded = edge.current and frame.display_options.current_line

@@ -26,7 +26,9 @@ class Language(NamedTuple):
 
 
 _KINDS: Final[dict[str, Language]] = {
-    "py pyi pyx pyw sconstruct": Language(indent=4, colon_indents=True, grammar="python", triple_quotes=True),
+    "py pyi pyx pyw sconstruct ipynb": Language(
+        indent=4, colon_indents=True, grammar="python", triple_quotes=True
+    ),
     "sh bash zsh ksh bashrc bash_profile profile zshrc pkgbuild": Language(grammar="bash", quotes="\"'`"),
     "rb rakefile gemfile": Language(grammar="ruby"),
     "toml": Language(grammar="toml", triple_quotes=True),
@@ -35,7 +37,7 @@ _KINDS: Final[dict[str, Language]] = {
     "js jsx mjs cjs": Language("//", indent=2, grammar="javascript", quotes="\"'`"),
     "ts mts cts": Language("//", indent=2, grammar="typescript", quotes="\"'`"),
     "tsx": Language("//", indent=2, grammar="tsx", quotes="\"'`"),
-    "json json5 jsonc ipynb": Language("//", indent=2, grammar="json", quotes='"'),
+    "json json5 jsonc": Language("//", indent=2, grammar="json", quotes='"'),
     "dart proto": Language("//", indent=2),
     "c h": Language("//", indent=4, grammar="c"),
     "cc cpp cxx hh hpp": Language("//", indent=4, grammar="cpp"),
@@ -82,6 +84,8 @@ def language_of(title: str, first_line: str = "") -> Language:
     """Detect by the file extension or the whole name; else by the interpreter in the first line."""
     name = title.rpartition("/")[2].casefold()
     known = _BY_NAME.get(name.rpartition(".")[2])
+    if name.endswith(".ipynb") and first_line.startswith("{"):
+        return _BY_NAME["json"]  # it is not edited by cell
     if (known is None or (known.prose and not known.grammar)) and (found := _SHEBANG.match(first_line[:200])):
         known = _BY_NAME.get(_PROGRAMS.get(found[1], ""), known)
     return known or UNKNOWN
