@@ -64,6 +64,11 @@ UNREAD: Final = 13
 """A format number, 1 byte, and operations in that format, as a peer of a newer release sent them. This release passes them on; one that
 knows the format integrates them. CHANGES have format 0. A release whose own stores have another format must use a kind of
 its own that readers must understand."""
+CELLS: Final = 128
+"""1 byte, the form (`notebook.cells.FORM`): the text is the cells of a notebook, and the plain file is made of it as such. Earlier
+releases leave such a document alone: they would write the text over the notebook. Only in a server's store."""
+CELLS_FORM: Final = 1
+"""The newest form that this release knows."""
 WRITERS_KIND: Final = 128
 """The first kind that a writer must understand."""
 READERS_KIND: Final = 192
@@ -141,6 +146,12 @@ class RestoredPad:
     unusable: bytes = b""
     """A digest of the records that are whole and cannot be decoded; empty if there are none. They stay in the store, so each
     opening finds them again."""
+
+    @property
+    def is_cells(self) -> bool:
+        """Whether the text is the cells of a notebook."""
+        return any(record.kind == CELLS for record in self.carried)
+
     again: Callable[[], RestoredPad] | None = None
     """Restores all this once more, if the store itself does not have the text; see `rebuild_reduced`."""
 
@@ -159,7 +170,19 @@ def is_newer(records: Sequence[Record]) -> bool:
     """Return whether a newer release wrote some of these records, so that this one must not write to the store."""
     # The few candidates are listed first: a log has many records, and nearly all are neither.
     few = [record for record in records if record.kind >= WRITERS_KIND or record.kind == REPLICA]
-    return any(kind != REPLICA or TextBuffer.is_newer(payload) for kind, payload in few)
+    return any(_is_newer(record) for record in few)
+
+
+def _is_newer(record: Record) -> bool:
+    kind, payload = record
+    if kind == CELLS:
+        return payload[:1] > bytes([CELLS_FORM])
+    return kind != REPLICA or TextBuffer.is_newer(payload)
+
+
+def mark_as_cells(store: Store) -> None:
+    """Have the first snapshot of an empty store, and all after it, say that the text is the cells of a notebook."""
+    store.carried = [Record(CELLS, bytes([CELLS_FORM]))]
 
 
 def restore(store: Store, *, author: str) -> RestoredPad:

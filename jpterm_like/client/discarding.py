@@ -95,7 +95,8 @@ class Discarding(ServerRequests):
             return None
         from jpterm_like.files.git_head import committed_text  # loaded once the text is on the screen
 
-        return await asyncio.to_thread(committed_text, file, self.known)
+        text = await asyncio.to_thread(committed_text, file, self.known)
+        return None if text is None else self.in_its_ids(text)
 
     @property
     def can_notify(self) -> bool:
@@ -193,7 +194,7 @@ class Discarding(ServerRequests):
         if plain is None or self.people:
             return
         if self.can_notify:
-            discard = self._put(all_unsaved(self.buffer, self._saved_before), plain.text)
+            discard = self._put(all_unsaved(self.buffer, self._saved_before), self.in_its_ids(plain.text))
             await self._note_discard(discard)
             await self.compare()
         else:  # work that may be others' stays, because they could not be notified

@@ -55,6 +55,8 @@ class HistoryMigration:
         """Whether there was anything to merge."""
         self.sets_aside = sets_aside
         self.former = former
+        self.is_apart = False
+        """Whether one of the two texts is a notebook's cells and the other its JSON, so that nothing is merged."""
         self._mine = mine
         self._stored = stored
         self._shared = stored.merge(sent)
@@ -70,6 +72,12 @@ class HistoryMigration:
     def is_new_history(self) -> bool:
         """Whether the server has another history, as opposed to ours with one of our sites used twice."""
         return self._ours is None and not self.sets_aside
+
+    def is_cells_and_json(self) -> bool:
+        """Whether one side edits a notebook by cell, and the other its JSON, as releases before that did."""
+        from jpterm_like.files.notebook_file import are_cells
+
+        return are_cells(self._mine.buffer.text) != are_cells(self.pad.buffer.text)
 
     @property
     def had_begun(self) -> bool:
@@ -122,6 +130,8 @@ class HistoryMigration:
 
         By their places: compared as texts, an edit of ours and one of others beside it would be one place that both changed.
         """
+        if self.is_apart:
+            return
         assert self._typed is not None and self._place is not None
         self.end()
         mine, theirs = self._mine.buffer, self.pad.buffer

@@ -20,6 +20,7 @@ from jpterm_like.client.last_visit import Parted
 from jpterm_like.client.same_moment import SameMoment
 from jpterm_like.client.topics import OF_SERVER
 from jpterm_like.errors import JptermError
+from jpterm_like.files.read import NOTEBOOK_SUFFIX
 from jpterm_like.saver import RestoredPad, Saver
 from jpterm_like.storage.base import StorageError, Store
 from jpterm_like.sync.ancestry import Identity
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
 log = logging.getLogger("jpterm_like.client.joining")
 
 KEPT_HERE: Final = "What you wrote last did not reach the others: it is kept on this machine, and sent when you may write here again."
+
+
+OTHER_FORM_KEPT: Final = (
+    "One form is the cells of the notebook, the other its JSON, so nothing was merged. What you wrote, and nobody else has, is kept on "
+    "this machine: “jpterm-like find” finds its words."
+)
 
 
 class Joining(SameMoment):
@@ -352,8 +359,10 @@ class Joining(SameMoment):
                 return
             self._finish_migration(migration)
             return
+        if self._address.path.endswith(NOTEBOOK_SUFFIX):
+            migration.is_apart = migration.is_cells_and_json()
         if self._link.channels[migration.channel].role == "view":
-            if migration.is_empty_handed:
+            if migration.is_apart or migration.is_empty_handed:
                 self._finish_migration(migration)
                 return
             sentence = (
@@ -362,7 +371,7 @@ class Joining(SameMoment):
             self._connection.refuse(JptermError(sentence))
             self._connection.end("role", sentence, retry_after_s=RETRY_MOST_S)
             return
-        note = migration.bring_in()
+        note = None if migration.is_apart else migration.bring_in()
         if note is not None:
             self._link.send_ancestor(migration.channel, note)
             self.pad.sent = self.pad.sent.merge(self.pad.buffer.version)
@@ -381,12 +390,16 @@ class Joining(SameMoment):
     def _finish_migration(self, migration: HistoryMigration) -> None:
         """Leave our history for the server's, which has our text now, unless ours is set aside."""
         self._migration, self._is_between = None, False
+        if migration.is_apart:
+            migration.sets_aside = self.unsent > 0
         pad, saver = migration.pad, None
         if migration.sets_aside:
             pad.identity = self._chosen(Identity())
             saver = Saver(pad, self._unused_slot(), Version())
             sentence = f"{self.title} is another document than the one that you had, which is called {migration.former} now."
-            if not migration.former:
+            if migration.is_apart:
+                sentence = f"{self.title} is edited in another form at the server. {OTHER_FORM_KEPT}"
+            elif not migration.former:
                 sentence = "The text of this server is shown now. Yours is kept on this machine, and shown when its server is back."
             self._notify(Notice(sentence, serious=True))
         else:

@@ -15,6 +15,7 @@ from jpterm_like.client.local_session import LocalSession
 from jpterm_like.errors import JptermError
 from jpterm_like.files.charsets import UNKNOWN, Known
 from jpterm_like.files.encoding import Form
+from jpterm_like.files.read import NOTEBOOK_SUFFIX
 from jpterm_like.transports.base import CannotConnect
 
 # Modules that speak the protocol are loaded once there is a server to speak to: the first screen is painted without them.
@@ -153,7 +154,25 @@ class ServerRequests(LocalSession):
     @property
     def known(self) -> Known:
         """What is known of the plain file here, to read it as the server does."""
-        return UNKNOWN if self.form is None else Known(b"", self.form.charset, True)
+        known = UNKNOWN if self.form is None else Known(b"", self.form.charset, True)
+        return known._replace(is_text=not self.is_notebook)
+
+    @property
+    def is_notebook(self) -> bool:
+        """Whether the text is the cells of a notebook."""
+        if not self._address.path.endswith(NOTEBOOK_SUFFIX):
+            return False
+        from jpterm_like.files.notebook_file import are_cells
+
+        return are_cells(self.buffer.text)
+
+    def in_its_ids(self, text: str) -> str:
+        """A state of the file, as it is read from the disk, as the text would have it: a notebook's cells have other ids there."""
+        if not self.is_notebook:
+            return text
+        from jpterm_like.files.notebook_file import with_ids_of
+
+        return with_ids_of(text, self.buffer.text)
 
     async def take_back_disk(self, *, again: bool = False) -> None:
         """Undo the last change that another program made to the plain file; with `again`, redo it.

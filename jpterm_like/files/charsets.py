@@ -93,6 +93,10 @@ class Known(NamedTuple):
     """What they were in."""
     is_chosen: bool = False
     """Whether a person chose that, so that nothing is guessed."""
+    cells: tuple[str, ...] | None = None
+    """The ids of its cells in the text, in order; None if it is no notebook that is edited by cell."""
+    is_text: bool = False
+    """Whether it is edited as text, whatever its name is."""
 
 
 UNKNOWN: Final = Known()

@@ -58,6 +58,19 @@ def decode_plain(raw: bytes, charset: str = UTF_8) -> str:
     return normalize_line_ends(_decode(raw, charset).removeprefix(MARK))
 
 
+def text_in(state: Known) -> str:
+    """The text of a state of a plain file that was read, or written, before.
+
+    Raises:
+        NotPlain: it is none.
+    """
+    if state.cells is None:
+        return decode_plain(state.raw, state.charset)
+    from jpterm_like.files.notebook_file import cells_text  # few files need it
+
+    return cells_text(state)
+
+
 def _decode(raw: bytes, charset: str) -> str:
     if charset not in WIDE and (nul := raw.find(b"\0")) >= 0:
         raise NotPlain(f"is a binary file (byte {nul:,} is zero)", nul)

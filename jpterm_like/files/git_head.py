@@ -15,7 +15,7 @@ from typing import Final
 
 from jpterm_like.files import safe_git
 from jpterm_like.files.charsets import UNKNOWN, Known
-from jpterm_like.files.encoding import NotPlain, decode_plain, detect_charset
+from jpterm_like.files.read import NotText, text_of
 
 GIT_S: Final = 5.0
 """How long git may take: a repository may be on a slow network."""
@@ -35,8 +35,8 @@ def committed_text(path: Path, known: Known = UNKNOWN) -> str | None:
     options = [*safe_git.OPTIONS, "-c", "safe.bareRepository=explicit", "-C", str(path.parent)]
     raw = _run([git, *options, "cat-file", "blob", f"HEAD:./{path.name}"])
     try:
-        return None if raw is None else decode_plain(raw, detect_charset(raw, known))
-    except NotPlain:
+        return None if raw is None else text_of(raw, path, known).text
+    except NotText:
         return None
 
 

@@ -33,6 +33,9 @@ from jpterm_like.files.root import LinkInPath, NameInFolder, Root, RootGone, eve
 FILE_BYTES_MAX: Final = 256 << 20
 """Largest file that is edited. Texts of people are far smaller; reading and comparing one of this size takes about a second."""
 
+NOTEBOOK_SUFFIX: Final = ".ipynb"
+"""Files of this name are edited by cell, if they are notebooks."""
+
 OWN_PREFIX: Final = ".jpterm-like"
 """Prefix of our own names in a shared folder: the store, and temporary files of a save."""
 
@@ -106,11 +109,13 @@ class PlainFile(NamedTuple):
     """Permissions of the file and its folders; None where they are not needed."""
     charset: str = UTF_8
     """What it is written in; see `files.charsets`."""
+    cells: tuple[str, ...] | None = None
+    """See `files.charsets.Known`."""
 
     @property
     def known(self) -> Known:
         """What this says about the file when it is read again."""
-        return Known(self.raw, self.charset)
+        return Known(self.raw, self.charset, cells=self.cells, is_text=self.cells is None)
 
 
 def read_plain(path: Path, *, inside: Root | None = None, known: Known = UNKNOWN) -> PlainFile | None:
@@ -135,7 +140,7 @@ def read_plain(path: Path, *, inside: Root | None = None, known: Known = UNKNOWN
 def read_text(path: Path, known: Known = UNKNOWN, *, inside: Root | None = None) -> str | None:
     """Read the text alone, without hashing the file; see `read_plain`."""
     found = _opened(path, inside, lambda fd, place: _read_bytes(fd, path))
-    return None if found is None else text_of(found[0], path, known)[0]
+    return None if found is None else text_of(found[0], path, known).text
 
 
 def read_beginning(path: Path, progress: Progress) -> tuple[str, bytes]:
@@ -147,9 +152,9 @@ def read_beginning(path: Path, progress: Progress) -> tuple[str, bytes]:
     if found is None:
         return "", b""
     raw = found[0]
-    text, charset = text_of(raw, path)
+    text, charset, cells = text_of(raw, path)
     # Usually these are the file's own bytes, and a long text is not encoded again.
-    is_same = charset == UTF_8 and not raw.startswith(BOM) and b"\r" not in raw
+    is_same = cells is None and charset == UTF_8 and not raw.startswith(BOM) and b"\r" not in raw
     return text, raw if is_same else text.encode("utf-8")
 
 
@@ -293,8 +298,8 @@ def read_opened(fd: int, path: Path, known: Known = UNKNOWN) -> PlainFile:
         FileProblem: it is too large, or not text.
     """
     raw, found = _read_bytes(fd, path)
-    text, charset = text_of(raw, path, known)
-    return PlainFile(raw, text, stamp_of(found, raw), None, charset)
+    text, charset, cells = text_of(raw, path, known)
+    return PlainFile(raw, text, stamp_of(found, raw), None, charset, cells)
 
 
 def _read_bytes(fd: int, path: Path, progress: Progress | None = None) -> tuple[bytes, os.stat_result]:
@@ -319,12 +324,36 @@ def _shares(progress: Progress, size_bytes: int) -> Callable[[int], None]:
     return lambda read_bytes: progress(min(1.0, read_bytes / size_bytes))
 
 
-def text_of(raw: bytes, path: Path, known: Known = UNKNOWN) -> tuple[str, str]:
-    """Decode the bytes of a file; return the text and the charset.
+class Decoded(NamedTuple):
+    """The text of a file."""
+
+    text: str
+    charset: str
+    cells: tuple[str, ...] | None = None
+    """See `files.charsets.Known`."""
+
+
+def text_of(raw: bytes, path: Path, known: Known = UNKNOWN) -> Decoded:
+    """Decode the bytes of a file. A notebook becomes the text of its cells.
 
     Raises:
-        NotText: they are not text.
+        NotText: they are not text, or no notebook any more.
     """
+    if path.suffix == NOTEBOOK_SUFFIX and not known.is_text:
+        from jpterm_like.files.notebook_file import read_cells  # few files need it
+        from jpterm_like.notebook.ipynb import NotANotebook
+
+        try:
+            return Decoded((found := read_cells(raw, known))[0], UTF_8, found[1])
+        except NotANotebook as error:
+            if known.cells is not None:
+                raise NotText(
+                    f"{escape_for_terminal(path)} is no notebook any more: {error}.", path, 0, is_binary=True
+                ) from None
+    return Decoded(*_plain_text_of(raw, path, known))
+
+
+def _plain_text_of(raw: bytes, path: Path, known: Known) -> tuple[str, str]:
     try:
         if known.charset == UTF_8:
             with contextlib.suppress(NotPlain):

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -110,12 +111,18 @@ class NotebookFile:
     """The second number of its format."""
     style: _Style
 
-    def with_cells(self, cells: Sequence[tuple[int | None, Cell]]) -> str:
+    def with_cells(
+        self, cells: Sequence[tuple[int | None, Cell]], former: Mapping[str, str] | None = None
+    ) -> str:
         """The file with these cells, each with the number of the one here that it was, or None if it is new.
 
-        The same cells give the same text. Outputs and metadata go with the number.
+        The same cells give the same text. Outputs and metadata go with the number; or with the id, for new ones that the file had
+        before: `former` is what they were in it.
         """
-        parts = [self._new(cell) if at is None else self._changed(self.cells[at], cell) for at, cell in cells]
+        parts = [
+            self._new(cell, former or {}) if at is None else self._changed(self.cells[at], cell)
+            for at, cell in cells
+        ]
         start, end = self.array
         spans = [(cell.start, cell.end) for cell in self.cells]
         if parts or spans:
@@ -160,7 +167,11 @@ class NotebookFile:
             whole += part
         return whole + tail
 
-    def _new(self, cell: Cell) -> str:
+    def _new(self, cell: Cell, former: Mapping[str, str]) -> str:
+        if (text := former.get(cell.id)) is not None:
+            with suppress(ValueError, RecursionError):  # the note of it was damaged
+                was, _ = _place_of_cell(text, 0)
+                return replace(self, text=text)._changed(was, cell)
         value: dict[str, object] = {"cell_type": cell.kind, "metadata": {}}
         if self.minor >= ID_MINOR:
             value["id"] = cell.id

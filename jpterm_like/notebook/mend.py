@@ -11,7 +11,7 @@ is there twice. So no word can be lost by it. A mended text needs no edit.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
@@ -35,7 +35,7 @@ def mend(
         text: the cells.
         fresh: makes an id; one that is there is not used.
         known: ids that the text has had. The marker of one that is missing is looked for inside lines.
-        recent: stretches (start, end) that were just inserted. Of two cells with one id the one outside of them keeps it.
+        recent: stretches (start, end) that were just inserted, in order. Of two cells with one id the one outside of them keeps it.
         carets: where people are. A marker without an id waits until nobody is on its line: somebody may be typing it.
     """
     # A known id with something typed behind it must not be what a new one looks like.
@@ -111,8 +111,10 @@ def _keepers(parts: Sequence[Part], recent: Sequence[tuple[int, int]]) -> dict[s
     """For each id, which cell keeps it: the first that was not just inserted, else the first."""
     old: dict[str, int] = {}
     new: dict[str, int] = {}
+    starts = [start for start, _ in recent]
     for at, part in enumerate(parts):
-        is_new = any(start <= part.start and part.marker_end <= end for start, end in recent)
+        last = bisect_right(starts, part.start) - 1
+        is_new = last >= 0 and part.marker_end <= recent[last][1]
         (new if is_new else old).setdefault(part.id, at)
     return {**new, **old}
 

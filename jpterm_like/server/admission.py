@@ -25,11 +25,15 @@ from jpterm_like.server.shared_folder import SharedFiles
 from jpterm_like.server.tasks import Tasks
 from jpterm_like.storage.base import StoreBusy
 from jpterm_like.sync import events
+from jpterm_like.sync.wire import NOTEBOOKS
 
 ANSWER_S: Final = 20.0
 """How long an opening waits until another connection has answered a ping. A connection that does not is ended."""
 TURN_CHECK_S: Final = 1.0
 """Interval between two looks at the progress of a turn to merge."""
+
+UNKNOWN_NOTEBOOKS: Final = "Notebooks are edited by cell here, which your release of jpterm-like does not know: update it to open this one."
+"""What an earlier release is told: it has the JSON of the file in its journal, and would merge that into the cells."""
 
 log = logging.getLogger("jpterm_like.server.server")
 
@@ -140,6 +144,11 @@ class Admission:
             )
             return
         document = opened.document
+        if document.is_notebook and NOTEBOOKS not in connection.link.features:
+            connection.link.refuse("version", UNKNOWN_NOTEBOOKS, channel=number)
+            if not opened.members:
+                self._documents.close_soon_if_unused(opened)
+            return
         if document.is_read_only and wanted.lineage not in (None, document.pad.buffer.lineage):
             # The client would give up its history for one that only shows the plain file.
             connection.link.refuse("store", document.warnings[0], channel=number)

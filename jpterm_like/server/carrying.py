@@ -477,6 +477,9 @@ class _Carry:
     async def _carry(self, opened: OpenDocument, name: str, document: bytes | None, *, is_new: bool) -> bool:
         """Take in what came of an open document, and gather what packs lack of it; return whether that could be done."""
         lineage, known = opened.document.pad.buffer.lineage, self._known
+        if opened.document.is_notebook:
+            self._tell(f"{name} is a notebook, and those are not synced: their outputs are in no history.")
+            return False
         if document is None:
             document = await asyncio.to_thread(self._find_document, opened.document.name, lineage, name)
             if (other := known.of(document).name_here) not in ("", name):

@@ -15,10 +15,10 @@ import contextlib
 import logging
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from crdt import ForeignOp, Splice, Version
 from jpterm_like import clock
@@ -40,12 +40,13 @@ from jpterm_like.files.encoding import (
     END_TITLES,
     Form,
     NotInCharset,
-    decode_plain,
     encode_as,
     encode_plain,
     form_of,
+    text_in,
 )
 from jpterm_like.files.read import (
+    NOTEBOOK_SUFFIX,
     ChangedOnDisk,
     FileProblem,
     Glance,
@@ -60,6 +61,7 @@ from jpterm_like.files.write import ReplacedFile, delete_plain, move_plain, writ
 from jpterm_like.files.write_protection import nearest_existing, why_protected
 from jpterm_like.saver import BROUGHT_MAX, ReadOnlySaver, Saver, restore
 from jpterm_like.server.absence import ABSENT, is_another, note
+from jpterm_like.server.cell_ids import CELL_IDS, GONE_CELLS, encode_ids
 from jpterm_like.server.charset_note import CHARSET, encode_charsets
 from jpterm_like.server.pending_write import PENDING_WRITE, PendingWrite
 from jpterm_like.storage.base import NewerRelease, StorageError, Store
@@ -131,6 +133,10 @@ _END_BYTES: Final = 16
 """How much of the end of two states is compared to recognise half a file."""
 
 
+if TYPE_CHECKING:
+    from jpterm_like.server.gone_cells import GoneCells
+    from jpterm_like.server.mender import Mender
+
 log = logging.getLogger("jpterm_like.server.document")
 
 
@@ -201,7 +207,7 @@ class Document:
         self._plain = plain
         self._base = base
         self._noted = noted
-        self._noted_charset = b""
+        self._noted_charset = self._noted_ids = b""
         self.on_form: Callable[[], None] = lambda: None
         """Called when the form of the plain file has changed, or whether there is one."""
         self._spares_blanks = False
@@ -224,6 +230,23 @@ class Document:
         self._filing = asyncio.Lock()
         self._closed = False
         pad.on_patch.append(lambda patch, origin: self.remove_late_duplicates())
+        self._mender: Mender | None = None
+        self._gone_cells: GoneCells | None = None
+        if base.cells is not None:
+            self._begin_cells()
+
+    def _begin_cells(self) -> None:
+        # Few documents need these.
+        from jpterm_like.server.gone_cells import GoneCells
+        from jpterm_like.server.mender import Mender
+
+        self._mender = Mender(self.pad, lambda: bool(self.saver.awaited))
+        self._gone_cells = GoneCells(self.saver.store.read_blob(GONE_CELLS))
+
+    @property
+    def is_notebook(self) -> bool:
+        """Whether the text is the cells of a notebook."""
+        return self._mender is not None
 
     @property
     def is_saved(self) -> bool:
@@ -338,6 +361,8 @@ class Document:
         Raises:
             JptermError: as `save`.
         """
+        if self.is_notebook:
+            raise JptermError(f"{self.name} is a notebook: those are UTF-8, and keep their line ends.")
         if form.charset not in TITLES or form.ends[0] not in END_TITLES:
             raise JptermError(f"{self.name} was not saved: {form} is not known here.")
         async with self._filing:
@@ -357,10 +382,12 @@ class Document:
         """
         if charset not in TITLES:
             raise JptermError(f"The encoding {charset} is not known here.")
+        if self.is_notebook:
+            raise JptermError(f"{self.name} is a notebook, and those are UTF-8.")
         async with self._filing:
             if self._closed:
                 raise JptermError(f"{self.name} is being closed.")
-            wanted = Known(b"", charset, True)
+            wanted = Known(b"", charset, True, is_text=True)
             plain = await asyncio.to_thread(read_plain, self.path, inside=self._inside, known=wanted)
             if plain is None:
                 raise JptermError(f"{self.name} has no file that could be read again.")
@@ -453,6 +480,10 @@ class Document:
                 store.write_blob(ABSENT, note(base.raw))
             if charset := encode_charsets([base]):
                 store.write_blob(CHARSET, charset)
+            if ids := encode_ids([base]):
+                store.write_blob(CELL_IDS, ids)
+            if self._gone_cells is not None:
+                store.write_blob(GONE_CELLS, self._gone_cells.encode())
             if self.access.sources:
                 store.write_blob(ACCESS, self.access.encode())
             synced_as = None
@@ -497,6 +528,10 @@ class Document:
         async with self._filing:
             if self._closed or self._plain is None:
                 raise JptermError(f"{self.name} has no file that could be renamed.")
+            if (path.suffix == NOTEBOOK_SUFFIX) != (self.path.suffix == NOTEBOOK_SUFFIX):
+                raise JptermError(
+                    f"{self.name} was not renamed: a notebook's name ends with {NOTEBOOK_SUFFIX}, and no other text's does."
+                )
             move = partial(move_plain, self.path, path, inside=self._inside)
             await self._change_name(name, path, store, move)
             self.note_source(
@@ -579,10 +614,13 @@ class Document:
         if self.is_replaced:
             raise JptermError(f"{self.name} was not saved: another file is called so now.")
         pad = self.pad
+        if self._mender is not None:
+            self._mender.mend_all()
         text = await self._whole_text()
         version = pad.buffer.version
         try:
-            coming = await asyncio.to_thread(_encode, text, self._base, form)
+            former = None if self._gone_cells is None else self._gone_cells.texts
+            coming = await asyncio.to_thread(_encode, text, self._base, form, former)
         except NotInCharset as problem:
             raise JptermError(
                 f"{self.name} was not saved: {problem}. Replace it there, or use the command “Save in another encoding”."
@@ -598,6 +636,8 @@ class Document:
             # somebody else's work: so the write is noted first. Before that comes the current base, if the disk
             # refused it last time, because the write is made against it.
             await asyncio.to_thread(self.note_base)
+            if self._gone_cells is not None:
+                await asyncio.to_thread(self._gone_cells.follow, self._base, coming)
             await asyncio.to_thread(self._note_charsets, [self._base, coming])
             pending = PendingWrite.of(self._base.raw, pad.buffer, raw)
             await asyncio.to_thread(self.saver.store.write_blob, PENDING_WRITE, pending.encode())
@@ -618,6 +658,8 @@ class Document:
             return False
         self.note_source(plain.permissions, is_ours=True)
         self._note_write(raw, formers)
+        if coming.cells is not None:
+            plain = plain._replace(text=text, cells=coming.cells)
         self._plain, self._seen = plain, None
         self._base = coming
         self.is_missing = False
@@ -678,10 +720,17 @@ class Document:
         Raises:
             StorageError: the store has the former note.
         """
-        charsets = encode_charsets(states)
+        charsets, ids = encode_charsets(states), encode_ids(states)
         if self._noted_charset != charsets:
             self.saver.store.write_blob(CHARSET, charsets)
             self._noted_charset = charsets
+        if self._noted_ids != ids:
+            self.saver.store.write_blob(CELL_IDS, ids)
+            self._noted_ids = ids
+        gone = self._gone_cells
+        if gone is not None and gone.noted != (note_of_gone := gone.encode()):
+            self.saver.store.write_blob(GONE_CELLS, note_of_gone)
+            gone.noted = note_of_gone
 
     def _tell_form(self) -> None:
         form = self.form, self.is_there
@@ -788,7 +837,7 @@ class Document:
                 await asyncio.to_thread(self.note_absence)
 
     async def _is_another(self, plain: PlainFile) -> bool:
-        texts = decode_plain(self._base.raw, self._base.charset), await self._whole_text()
+        texts = text_in(self._base), await self._whole_text()
         return await asyncio.to_thread(is_another, texts, plain.text)
 
     async def _merge_replaced_files(self) -> None:
@@ -835,7 +884,7 @@ class Document:
             return None
         text = await self._whole_text()
         with contextlib.closing(Rebase(self.pad)) as follower:
-            changes = await asyncio.to_thread(_changes, bases, plain.text, text)
+            changes = await asyncio.to_thread(_changes, bases, plain, text)
             splices = follower.now(changes.splices)
         splices, self._spares_blanks = spare_blanks(splices, self.pad.buffer, self._carets())
         self._make_edits(splices)
@@ -862,7 +911,9 @@ class Document:
             self.unreadable = None
             self.notify(f"{self.name} {THERE_AGAIN}", False)
         is_chosen |= self._base.is_chosen and plain.charset == self._base.charset
-        self._base = Known(plain.raw, plain.charset, is_chosen)
+        if self._gone_cells is not None:
+            self._gone_cells.follow(self._base, plain.known)
+        self._base = plain.known._replace(is_chosen=is_chosen)
         self._tell_form()
         pad, set_back = self.pad, False
         if len(pad.buffer) == len(plain.text) and pad.buffer.text == plain.text:
@@ -899,7 +950,7 @@ class Document:
         """Merge what others did to the file while the document was closed; return whether there was anything. Blocks."""
         changes = None
         if plain.raw != self._base.raw:
-            changes = _changes([self._base], plain.text, self.pad.buffer.text)
+            changes = _changes([self._base], plain, self.pad.buffer.text)
             self._make_edits(changes.splices)
         changed = self._note_file_state(plain, changes, 0.0)
         if changed and (brought := file_import_of(self.pad.buffer)) is not None:
@@ -1112,12 +1163,17 @@ def _missing_folder(path: Path) -> str:
     return "" if nearest == path.parent else str(path.parent.relative_to(nearest))
 
 
-def _encode(text: str, base: Known, form: Form | None) -> Known:
+def _encode(text: str, base: Known, form: Form | None, former: Mapping[str, str] | None = None) -> Known:
     """Return what the file is to hold: a text in a form, or in that of the base. Raises as `encode_plain`."""
+    if base.cells is not None:
+        from jpterm_like.files.notebook_file import encode_cells
+
+        return encode_cells(text, base, former)
     if form is None:
         return base._replace(raw=encode_plain(text, base.raw, base.charset))
     raw = encode_as(text, form.charset, bom=form.bom, end=form.ends[0])
-    return Known(raw, form.charset, base.is_chosen and base.charset == form.charset)
+    is_chosen = base.is_chosen and base.charset == form.charset
+    return base._replace(raw=raw, charset=form.charset, is_chosen=is_chosen)
 
 
 def closest(bases: Sequence[Known], text: str) -> Known:
@@ -1125,10 +1181,14 @@ def closest(bases: Sequence[Known], text: str) -> Known:
     the first of equals."""
     if len(bases) == 1:
         return bases[0]
-    return min(bases, key=lambda base: effort(decode_plain(base.raw, base.charset), text))
+    return min(bases, key=lambda base: effort(text_in(base), text))
 
 
-def _changes(bases: Sequence[Known], text: str, ours: str) -> Merge:
-    """Return what another program changed to reach `text`, for our text: starting from the base with the smallest difference."""
-    base = closest(bases, text)
-    return merge(decode_plain(base.raw, base.charset), text, ours)
+def _changes(bases: Sequence[Known], plain: PlainFile, ours: str) -> Merge:
+    """Return what another program changed to make this of the file, for our text: starting from the base with the smallest difference."""
+    base = closest(bases, plain.text)
+    if plain.cells is not None:
+        from jpterm_like.files.notebook_file import merge_notebooks
+
+        return merge_notebooks(base, plain.known, ours)
+    return merge(text_in(base), plain.text, ours)

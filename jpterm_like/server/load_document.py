@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,12 +13,21 @@ from crdt import ForeignOp, TextBuffer, Version
 from jpterm_like import clock
 from jpterm_like.files.access_control import Access, closed
 from jpterm_like.files.charsets import UNKNOWN, Known
-from jpterm_like.files.encoding import decode_plain, encode_plain
-from jpterm_like.files.read import FileProblem, NotShared, NotText, PlainFile, glance, read_plain
+from jpterm_like.files.encoding import encode_plain, text_in
+from jpterm_like.files.read import (
+    NOTEBOOK_SUFFIX,
+    FileProblem,
+    NotShared,
+    NotText,
+    PlainFile,
+    glance,
+    read_plain,
+)
 from jpterm_like.files.root import Root
 from jpterm_like.files.write import finish_write
-from jpterm_like.saver import LINEAGE_BYTES, RestoredPad, Saver, restore
+from jpterm_like.saver import CELLS, LINEAGE_BYTES, RestoredPad, Saver, mark_as_cells, restore
 from jpterm_like.server.absence import ABSENT, is_another, note
+from jpterm_like.server.cell_ids import CELL_IDS, encode_ids, with_ids
 from jpterm_like.server.charset_note import CHARSET, encode_charsets, known_by
 from jpterm_like.server.document import (
     ACCESS,
@@ -56,7 +66,8 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
     is_last = announced is not None and kept.buffer is not None and announced.is_last(kept.buffer)
     pending = announced if is_last else None
     charsets = store.read_blob(CHARSET)
-    base = None if noted is None else known_by(charsets, noted)
+    known_as = partial(_known_as, kept, charsets, store.read_blob(CELL_IDS))
+    base = None if noted is None else known_as(noted)
     access = _noted_access(store)
     if kept.newer or store.newer:
         newer = _open_newer(name, path, inside, store, kept.buffer)
@@ -72,20 +83,35 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
         with contextlib.suppress(FileProblem):
             permissions = access.sources[-1] if access.sources else None
             if finish_write(path, noted or b"", pending.raw, inside=inside, permissions=permissions):
-                base = known_by(charsets, pending.raw)
+                base = known_as(pending.raw)
     try:
-        plain = _read_at_rest(path, inside, base)
+        # A file whose history begins here is edited by cell if it can be.
+        known = base or known_as(b"")
+        known = known._replace(is_text=False) if kept.buffer is None else known
+        plain = _read_at_rest(path, inside, base, known)
     except NotShared:
         raise
     except FileProblem as problem:
         if kept.buffer is None:
             raise
         unreadable = nothing_written(problem)
+    if base is not None and not damage and _begins_by_cell(path, kept, plain, base):
+        found = read_plain(path, inside=inside)
+        if found is not None and found.cells is not None and found.raw == base.raw:
+            _empty(store)
+            kept, noted, pending, announced, next_raw, plain = (
+                RestoredPad(None),
+                None,
+                None,
+                None,
+                None,
+                found,
+            )
     if plain is not None and next_raw and plain.raw == next_raw:
-        base = known_by(charsets, next_raw)
+        base = known_as(next_raw)
     elif plain is not None and announced is not None and plain.raw != announced.raw:
         # The write may have happened and its note not, and other programs may have gone on from what was written.
-        written = known_by(charsets, announced.raw)
+        written = known_as(announced.raw)
         base = written if closest([base or UNKNOWN, written], plain.text) is written else base
     is_missing = is_replaced = False
     if kept.buffer is None:
@@ -100,7 +126,7 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
             # came from the file; see `sync.file_duplicates`.
             base = None
         if plain is not None and base is not None and store.read_blob(ABSENT) == note(base.raw):
-            former = decode_plain(base.raw, base.charset)
+            former = text_in(base)
             is_replaced = is_another((former, kept.buffer.text), plain.text)
             plain = None if is_replaced else plain
         is_missing = plain is None and unreadable is None and base is not None
@@ -119,6 +145,14 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
             document.note_base()
             store.write_blob(_NEXT, b"")  # it counts once
     document.remarks += kept.remarks
+    if path.suffix == NOTEBOOK_SUFFIX and plain is not None and not document.is_notebook:
+        from jpterm_like.files.notebook_file import why_text
+
+        why = (
+            why_text(plain.raw)
+            or "an earlier release began its history; with everything saved, it is edited by cell from its next opening on"
+        )
+        document.remarks.append(f"{name} is edited as text, not by cell: {why}.")
     document.load_identity()
     document.load_discards()
     document.load_protection()
@@ -128,6 +162,38 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
         is_known = kept.buffer is None or (plain is not None and plain.raw in (noted, next_raw or noted))
         _find_access(document, plain, access, is_known=is_known)
     return document, damage
+
+
+def _known_as(kept: RestoredPad, charsets: bytes | None, ids: bytes | None, raw: bytes) -> Known:
+    """What the store knows of a state of the plain file."""
+    if kept.is_cells:
+        return with_ids(ids, Known(raw))
+    return known_by(charsets, raw)._replace(is_text=True)
+
+
+def _begins_by_cell(path: Path, kept: RestoredPad, plain: PlainFile | None, base: Known) -> bool:
+    """Whether a notebook that an earlier release edited as JSON may begin anew, by cell: the file holds all of the text.
+
+    That history is never merged into cells. While words are in no file it goes on as it is.
+    """
+    buffer = kept.buffer
+    return (
+        path.suffix == NOTEBOOK_SUFFIX
+        and buffer is not None
+        and not (kept.is_cells or kept.carried or kept.awaited or kept.saved_apart)
+        and plain is not None
+        and plain.raw == base.raw
+        and kept.saved == buffer.version
+        and plain.text == buffer.text
+    )
+
+
+def _empty(store: Store) -> None:
+    """Remove a history and what is noted about it, for another one of the same file."""
+    for name, blob in store.blobs().items():
+        if blob and name != ACCESS:
+            store.write_blob(name, b"")
+    store.clear()
 
 
 def _noted_access(store: Store) -> Access:
@@ -169,7 +235,8 @@ def restart_history(storage: Storage, name: str) -> None:
         kept = restore(store, author=DISK)
         if kept.buffer is None:
             raise StorageError(f"The history of {name} cannot be read.")
-        store.carried = []  # they belong to the old history
+        # The others belong to the old history.
+        store.carried = [record for record in store.carried if record.kind == CELLS]
         # The lineage is random: one made from the text could be that of the old history.
         pad = Pad(TextBuffer(author=DISK, lineage=secrets.token_bytes(LINEAGE_BYTES)))
         pad.replace(0, 0, kept.buffer.text, clock.wall())
@@ -207,19 +274,25 @@ def _open_newer(
     return document
 
 
-def _read_at_rest(path: Path, inside: Root | None, base: Known | None) -> PlainFile | None:
-    """Read the plain file; if it was just written, wait until it is at rest, so that half of it is not taken for all."""
+def _read_at_rest(path: Path, inside: Root | None, base: Known | None, known: Known) -> PlainFile | None:
+    """Read the plain file; if it was just written, wait until it is at rest, so that half of it is not taken for all.
+
+    `base` is the state that was read or written last, and `known` what is known of the file in any case.
+    """
     deadline = time.monotonic() + UNREST_S
-    known = base or UNKNOWN
     while True:
         try:
             plain = read_plain(path, inside=inside, known=known)
         except NotText:
             # It is another charset's now, if nobody is writing it.
             status = glance(path, inside)
-            if len(status) < 3 or 0 <= clock.wall() - status[2] / 1e9 < LONG_REST_S:
+            if (
+                known.cells is not None
+                or len(status) < 3
+                or 0 <= clock.wall() - status[2] / 1e9 < LONG_REST_S
+            ):
                 raise
-            plain = read_plain(path, inside=inside)
+            plain = read_plain(path, inside=inside, known=Known(is_text=known.is_text))
         if plain is None or base is None or plain.raw == base.raw or time.monotonic() > deadline:
             return plain
         rest_s = LONG_REST_S if looks_unfinished(plain, base.raw) else REST_S
@@ -232,20 +305,26 @@ def _begin(name: str, path: Path, inside: Root | None, plain: PlainFile | None, 
     """Begin a history with the text of the plain file."""
     text = plain.text if plain else ""
     pad = Pad(TextBuffer.genesis(text, author=DISK))
+    base = plain.known if plain else UNKNOWN
+    if plain is None and path.suffix == NOTEBOOK_SUFFIX:
+        base = Known(cells=())
     if plain is not None:
         pad.saved = pad.buffer.version
-        if charset := encode_charsets([plain.known]):
+        if charset := encode_charsets([base]):
             store.write_blob(CHARSET, charset)
+        if ids := encode_ids([base]):
+            store.write_blob(CELL_IDS, ids)
         store.write_blob("base", plain.raw)
+    if base.cells is not None:
+        mark_as_cells(store)
     saver = Saver(pad, store, Version(), genesis=text.encode("utf-8"))
-    if store.size_since_snapshot:
+    if base.cells is not None or store.size_since_snapshot:
         saver.compact()  # the rest of an older history must not precede it
     else:
         saver.begin()
     with contextlib.suppress(StorageError):  # then the next group commit tries again
         store.sync()
         pad.stored = saver.written
-    base = plain.known if plain else UNKNOWN
     return Document(name, path, inside, pad, saver, plain, base, base.raw if plain else None)
 
 
@@ -276,7 +355,12 @@ def _continue(
         known = kept.saved.meet(buffer.version)
         remove_duplicates(pad, brought, kept.held, clock.wall())
         ours = Version({buffer.site: buffer.version.get(buffer.site)})
-        base = Known(encode_plain(buffer.at(known.merge(ours)), b""))
+        text = buffer.at(known.merge(ours))
+        base = Known(encode_plain(text, b""), is_text=True)
+        if kept.is_cells:
+            from jpterm_like.files.notebook_file import encode_cells
+
+            base = encode_cells(text, Known(cells=()))
     document = Document(name, path, inside, pad, saver, plain, base, noted, unreadable, brought)
     document.remove_late_duplicates()  # the history may have arrived just before a crash
     if plain is None:

@@ -403,8 +403,12 @@ class Server:
 
     def _take_back(self, connection: Connection, number: int, request: int, again: bool) -> None:
         """Undo or redo the last outside change of the plain file: the server's own steps of undo are these changes alone."""
-        pad = connection.documents[number].document.pad
-        if (pad.redo if again else pad.undo)(clock.wall()) is None:
+        document = connection.documents[number].document
+        pad = document.pad
+        if document.is_notebook:  # here the mender's edits are among them, and would come again
+            sentence = f"{document.name} is a notebook: look back (alt+-) restores what another program changed in it."
+            connection.link.refuse("nothing", sentence, request=request)
+        elif (pad.redo if again else pad.undo)(clock.wall()) is None:
             what = "taken back and could be done again" if again else "changed by other programs"
             connection.link.refuse("nothing", f"There is nothing that was {what}.", request=request)
         else:

@@ -83,6 +83,8 @@ GUESTS: Final = "guests"
 """Owners are told how far each opening of a pad is behind: messages 72 and 73."""
 CARRYING: Final = "carrying"
 """Owners have the texts of a folder written into packs, and packs taken in: messages 74 to 76."""
+NOTEBOOKS: Final = "notebooks"
+"""The text of a notebook is its cells; an earlier release has its JSON instead, and would merge the one into the other."""
 FEATURES: Final[tuple[str, ...]] = (
     HELD,
     PAGES,
@@ -99,6 +101,7 @@ FEATURES: Final[tuple[str, ...]] = (
     APART,
     GUESTS,
     CARRYING,
+    NOTEBOOKS,
 )
 """What this release can do beyond the protocol, as `Hello` and `Welcome` say it. A message or a field value that came with a
 feature is only sent to a peer that has the feature too. The fields of a message never change; a new message has a new number."""

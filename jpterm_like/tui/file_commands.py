@@ -281,6 +281,7 @@ class FileCommands(FormCommands, SpellingCommands, is_whole=False):
         if session.is_new:  # there is no saved text
             await self._take_back_mine(editor)
             return
+        text = session.in_its_ids(text)
         lost = session.would_lose(text)
         if not set(lost) <= set(asked):
             self._ask_to_revert(editor, lost)

@@ -115,6 +115,9 @@ class EditorSession(Protocol):
     def discard(self) -> bool:
         """Discard my unsaved work as one undo step, and return whether there was any. Others' work stays."""
 
+    def in_its_ids(self, text: str) -> str:
+        """A state of the file, as it is read from the disk, as the text would have it."""
+
     def would_lose(self, text: str) -> dict[str, int]:
         """The others whose unsaved work would be lost by reverting to `text`, the file's, and how many passages."""
 

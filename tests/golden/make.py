@@ -31,6 +31,7 @@ from jpterm_like import __version__
 from jpterm_like.client.last_visit import LastVisit, Parted, encode_visit
 from jpterm_like.config import Paths, Settings
 from jpterm_like.files.access_control import Access, FilePermissions, PathPermissions
+from jpterm_like.files.charsets import Known
 from jpterm_like.history.apart import Apart, Work
 from jpterm_like.history.decisions import Choice, Step
 from jpterm_like.packs import records
@@ -39,7 +40,8 @@ from jpterm_like.packs.marker import marker_name
 from jpterm_like.packs.names import lane_name, name_of
 from jpterm_like.packs.pack import TRAILER_BYTES, PackRecord, join, open_pack
 from jpterm_like.packs.pack import encode as encode_pack
-from jpterm_like.saver import Saver, restore
+from jpterm_like.saver import Saver, mark_as_cells, restore
+from jpterm_like.server.cell_ids import CELL_IDS, encode_ids
 from jpterm_like.server.document import ACCESS, DISCARDS, IDENTITY
 from jpterm_like.server.pending_write import PENDING_WRITE, PendingWrite
 from jpterm_like.server.rename import MOVED, MOVING, Move
@@ -100,6 +102,8 @@ def main() -> None:
         make_notes(folder / "notes", chance)
     if not (folder / "sent").exists():
         make_sent(folder / "sent", random.Random(f"{SEED} sent"))
+    if not (folder / "cells").exists():
+        make_cells(folder / "cells", random.Random(f"{SEED} cells"))
     if not (folder / "place").exists():
         make_place(folder / "place", random.Random(f"{SEED} place"))
     write_once(folder / "config.toml", CONFIG.encode())
@@ -299,6 +303,23 @@ def make_sent(folder: Path, chance: random.Random) -> None:
         shutil.copytree(temporary, folder / "store", ignore=shutil.ignore_patterns("lock"))
     found = {"text": pad.buffer.text, "sent": pad.sent.encode().hex()}
     write_once(folder / "sent.json", dumped(found).encode())
+
+
+def make_cells(folder: Path, chance: random.Random) -> None:
+    """A server's store of a notebook that is edited by cell."""
+    text = "# %% id=a\none\n# %% [markdown] id=b\ntwo"
+    pad = Pad(TextBuffer.genesis(text, author="disk", site=chance.randrange(1, 2**64)))
+    pad.saved = pad.buffer.version
+    raw = b'{"cells": [], "nbformat": 4, "nbformat_minor": 5}'
+    note = encode_ids([Known(raw, cells=("a", "b"))])
+    with tempfile.TemporaryDirectory() as temporary:
+        store = FolderStorage(Path(temporary)).open("notes.ipynb")
+        mark_as_cells(store)
+        Saver(pad, store, Version()).compact()
+        store.write_blob(CELL_IDS, note)
+        store.close()
+        shutil.copytree(temporary, folder / "store", ignore=shutil.ignore_patterns("lock"))
+    write_once(folder / "cells.json", dumped({"text": text, "raw": raw.decode(), "ids": ["a", "b"]}).encode())
 
 
 def make_place(folder: Path, chance: random.Random) -> None:

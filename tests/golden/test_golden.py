@@ -19,6 +19,7 @@ from crdt.records import Records
 from jpterm_like.client.last_visit import LastVisit, Parted, decode_visit, encode_visit, is_of_newer
 from jpterm_like.config import Paths, Settings
 from jpterm_like.files.access_control import Access
+from jpterm_like.files.charsets import Known
 from jpterm_like.history.apart import Apart, Work
 from jpterm_like.history.decisions import Choice, Step
 from jpterm_like.packs.decisions import Standing
@@ -31,6 +32,7 @@ from jpterm_like.places.exchange import Memory, exchange
 from jpterm_like.places.local import LocalPlace
 from jpterm_like.places.mirror import Mirror
 from jpterm_like.saver import OTHER, Saver, restore
+from jpterm_like.server.cell_ids import CELL_IDS, with_ids
 from jpterm_like.server.document import ACCESS, DISCARDS, IDENTITY
 from jpterm_like.server.pending_write import PENDING_WRITE, PendingWrite
 from jpterm_like.server.rename import MOVED, MOVING, Move, renamed_to
@@ -181,6 +183,19 @@ def test_what_was_sent_and_not_stored_is_read(tmp_path: Path) -> None:
         assert kept.pad().sent.encode().hex() == expected["sent"]
         Saver(kept.pad(), store, kept.buffer.version, kept.sites).prepare_compaction()()
         store.close()
+
+
+def test_the_store_of_a_notebook_is_read(tmp_path: Path) -> None:
+    """That its text is cells, and which ids those of the file have."""
+    expected = json.loads((GOLDEN / "0.2.0" / "cells" / "cells.json").read_text("utf-8"))
+    shutil.copytree(GOLDEN / "0.2.0" / "cells" / "store", tmp_path / "store")
+    store = FolderStorage(tmp_path / "store").open("notes.ipynb")
+    kept = restore(store, author="bob")
+    assert kept.is_cells and not kept.newer
+    assert kept.buffer is not None and kept.buffer.text == expected["text"]
+    known = with_ids(store.read_blob(CELL_IDS), Known(expected["raw"].encode()))
+    assert known.cells == tuple(expected["ids"])
+    store.close()
 
 
 def test_every_kind_of_record_is_among_them() -> None:

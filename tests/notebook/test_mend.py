@@ -124,7 +124,7 @@ class Person:
         if at:
             self.edit(parts[at - 1].end, part.end, "")
         else:
-            self.edit(0, min(part.end + 1, len(text)), "")
+            self.edit(0, parts[1].start if len(parts) > 1 else len(text), "")
         return text[part.start : part.end]
 
     def move(self) -> None:
