@@ -75,7 +75,7 @@ async def test_a_notebook_is_edited_by_cell_and_saved_in_its_own_characters(desk
         await until(lambda: ann.text == bob.text == "# %% id=a\none\nmore\n# %% id=b\ntwo!", "both edits")
         await ann.save()
         assert file.read_text() == TWO.replace('"one"', '"one\\n",\n    "more"').replace('"two"', '"two!"')
-        assert bob.saved
+        await until(lambda: bob.saved, "bob hears of it")
 
 
 async def test_outputs_stay_with_their_cells_where_the_file_has_no_ids(desk: Desk) -> None:
