@@ -185,6 +185,8 @@ class SyncRun:
         self.progress = progress
         self._state = Paths.of_user().state
         self._memory = Memory()
+        self._noticed: set[str] = set()
+        """What was said of the texts, so that what lasts is said once."""
 
     # ------------------------------------------------------------------ the collection
 
@@ -428,7 +430,9 @@ class SyncRun:
         totals.people += [each for each in done.people if each not in totals.people]
         totals.early = done.early
         totals.written += done.written
-        totals.notices += [each for each in done.notices if each not in totals.notices]
+        news = [each for each in done.notices if each not in self._noticed]
+        self._noticed.update(news)
+        totals.notices += news
         totals.problems = list(done.problems)
         if known.former is not None:
             known = replace(known, former=None)

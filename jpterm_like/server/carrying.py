@@ -170,6 +170,8 @@ class _Carry:
         """The documents that have a file here, by its name."""
         self._refused: set[bytes] = set()
         """The documents that are whole, and can have no file here."""
+        self._notebooks: list[str] = []
+        """The files that are left out, since the outputs of a notebook are in no history."""
         self._missing: list[str] = []
         """The names of files that were removed here, and not as one removes a document."""
         self._joining: dict[bytes, list[bytes]] = {}
@@ -210,12 +212,23 @@ class _Carry:
         await self._join()
         await self._end_renames()
         self._tell_missing()
+        self._tell_notebooks()
         await self._packs.write()
         self.outcome.early = sum(
             notes.is_incomplete and document not in self._refused
             for document, notes in self._known.notes.items()
         )
         await asyncio.to_thread(self._packs.save)
+
+    def _tell_notebooks(self) -> None:
+        """Tell which files are left out. That is no failure: all else is the same."""
+        if (count := len(self._notebooks)) == 1:
+            told = f"{self._notebooks[0]} is a notebook, and those are not synced"
+        elif count:
+            told = f"{count:,} notebooks, such as {min(self._notebooks)}, are not synced"
+        else:
+            return
+        self.outcome.notices.append(f"{told}: their outputs are in no history.")
 
     async def _several_at_once(self, todo: Iterable[_T], look: Callable[[_T], Awaitable[None]]) -> None:
         """Look at new documents, AT_ONCE at a time: nearly all of the time the disk is waited for, which flushes many as fast as one."""
@@ -478,7 +491,7 @@ class _Carry:
         """Take in what came of an open document, and gather what packs lack of it; return whether that could be done."""
         lineage, known = opened.document.pad.buffer.lineage, self._known
         if opened.document.is_notebook:
-            self._tell(f"{name} is a notebook, and those are not synced: their outputs are in no history.")
+            self._notebooks.append(name)
             return False
         if document is None:
             document = await asyncio.to_thread(self._find_document, opened.document.name, lineage, name)

@@ -1145,3 +1145,18 @@ def test_sync_alone_goes_to_each_place_that_is_known(
     monkeypatch.chdir(tmp_path)
     assert main(["sync"]) == 1
     assert "was not synced yet" in capsys.readouterr().err
+
+
+def test_notebooks_are_left_out_and_told(ann: Person, place: Path) -> None:
+    """That is no failure, or whoever has one never reads that all is the same."""
+    (ann.texts / "notes.md").write_text("hello\n")
+    (ann.texts / "a.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}\n')
+    first = ann.sync(place)
+    assert first["same"] and first["problems"] == []
+    assert first["notices"] == [
+        "a.ipynb is a notebook, and those are not synced: their outputs are in no history."
+    ]
+    shutil.copy(ann.texts / "a.ipynb", ann.texts / "b.ipynb")
+    assert ann.sync(place)["notices"] == [
+        "2 notebooks, such as a.ipynb, are not synced: their outputs are in no history."
+    ]
