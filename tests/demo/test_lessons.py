@@ -50,6 +50,7 @@ ENDS = {
 def picture(app: DemoApp) -> str:
     """What is seen: who is connected, the panes, and what is said."""
     for each in app.editors:
+        each._update_people()  # on a busy machine the editor has not heard yet what its session knows
         each.update(now=False)
     app.look()
     settle(app)
@@ -70,6 +71,8 @@ async def played(number: int, peers: int = 2) -> tuple[list[str], DemoApp]:
     app.driver_class = Terminal
     pictures = []
     async with app.run_test(headless=False, size=(80, 24) if peers == 2 else (120, 30)) as pilot:
+        await app.stage.settle()
+        app.look()  # now everybody has a caret, and the others are told
         await app.stage.settle()
         while not app.is_over:
             await app.next_step()
