@@ -19,6 +19,10 @@ from jpterm_like.access.discovery import STORE_FOLDER
 from jpterm_like.collection import Collection
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
+from jpterm_like.files.charsets import UNKNOWN
+from jpterm_like.files.notebook_file import read_cells
+from jpterm_like.files.read import NOTEBOOK_SUFFIX
+from jpterm_like.notebook.ipynb import NotANotebook
 from jpterm_like.packs import records
 from jpterm_like.packs.decisions import to_send
 from jpterm_like.packs.documents import DocumentNotes, Documents, changes_of
@@ -105,7 +109,7 @@ class _Unpacked:
                     found[name] = 0
             with suppress(JptermError):
                 for name in SharedFolder(self._folder).names_in_any_charset():
-                    if name not in self._notes:
+                    if name not in self._notes and not _is_notebook(self._folder / name):
                         found[name] = 0
         finally:
             self._storage.close()
@@ -132,6 +136,16 @@ class _Unpacked:
             if file is not None and file.is_relative_to(self._folder):
                 found.setdefault(file, []).append(name)
         return found
+
+
+def _is_notebook(path: Path) -> bool:
+    """Whether a file is a notebook, and so left out."""
+    if path.suffix != NOTEBOOK_SUFFIX:
+        return False
+    with suppress(OSError, NotANotebook):
+        read_cells(path.read_bytes(), UNKNOWN)
+        return True
+    return False
 
 
 def _read(storage: FolderStorage, name: str) -> Iterator[TextBuffer]:

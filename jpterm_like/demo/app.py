@@ -163,7 +163,7 @@ class DemoApp(EditorApp):
         """Show the lines, and what the server has, as they are now."""
         palette = self.palette
         for person, editor, head in zip(self.stage.people, self.editors, self._heads, strict=True):
-            if editor.session.caret is None:
+            if person.session.caret is None:
                 editor.share_caret()  # once the text has come: only the editor with the keyboard does that itself
             style = palette.bar_strong if editor is self._current else palette.bar
             if person.is_away:

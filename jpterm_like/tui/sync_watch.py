@@ -77,6 +77,11 @@ def sync_words(states: Iterable[PlaceState], beyond: int | None, now: float) -> 
     return tuple(sorted(words, key=lambda word: ("alarm", "waits", "well").index(word.state)))
 
 
+def _is_left_out(editor: Editor) -> bool:
+    """Whether the text is not synced, though its folder is: a notebook."""
+    return editor.renderer.marks_cells and not editor.session.known.is_text
+
+
 class SyncWatch:
     """Keeps the words of all texts that are open."""
 
@@ -99,7 +104,7 @@ class SyncWatch:
         now = time()
         for editor in editors:
             states = found.get(editor.session.address, [])
-            is_shown = editor.session.ready and bool(states)
+            is_shown = editor.session.ready and bool(states) and not _is_left_out(editor)
             words = (
                 sync_words(states, self._beyond(editor.session, states[0].carried), now) if is_shown else ()
             )

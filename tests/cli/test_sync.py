@@ -1147,7 +1147,9 @@ def test_sync_alone_goes_to_each_place_that_is_known(
     assert "was not synced yet" in capsys.readouterr().err
 
 
-def test_notebooks_are_left_out_and_told(ann: Person, place: Path) -> None:
+def test_notebooks_are_left_out_and_told(
+    ann: Person, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """That is no failure, or whoever has one never reads that all is the same."""
     (ann.texts / "notes.md").write_text("hello\n")
     (ann.texts / "a.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}\n')
@@ -1160,3 +1162,5 @@ def test_notebooks_are_left_out_and_told(ann: Person, place: Path) -> None:
     assert ann.sync(place)["notices"] == [
         "2 notebooks, such as a.ipynb, are not synced: their outputs are in no history."
     ]
+    assert main(["places"]) == 0
+    assert "nothing waits" in capsys.readouterr().out
