@@ -25,5 +25,6 @@ class Keepers:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                cwd="/",
                 start_new_session=True,  # what ends the editor's terminal does not end the last exchange
             )

@@ -199,6 +199,10 @@ STARTED = {
         "asyncio.create_subprocess_exec",
     ): "our own Python for a search: in /, and -P keeps the folder out of what is imported",
     (
+        "jpterm_like/cli/keepers.py",
+        "subprocess.Popen",
+    ): "our own Python that keeps a folder in step: in /, and -P keeps the folder out of what is imported",
+    (
         "jpterm_like/tui/spelling/checker.py",
         "asyncio.create_subprocess_exec",
     ): "our own Python for spelling: in /, and -P keeps the folder out of what is imported",
