@@ -62,6 +62,7 @@ _REFUSALS: Final = {
     HTTPStatus.FORBIDDEN: "you may not do that there",
     HTTPStatus.METHOD_NOT_ALLOWED: "it is no WebDAV server, or you may only read there",
     HTTPStatus.NOT_IMPLEMENTED: "it is no WebDAV server",
+    HTTPStatus.UPGRADE_REQUIRED: "it is a server of texts that are open, whose addresses begin with ws:// or wss://",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "it takes no file of that length",
     HTTPStatus.INSUFFICIENT_STORAGE: "its disk, or your share of it, is full",
 }

@@ -24,6 +24,7 @@ from jpterm_like.places.part import Part
 from jpterm_like.server.collection_packs import CollectionPacks
 from tests.cli.syncing import Person
 from tests.cli.test_sync import ann, bob, place
+from tests.e2e.terminal import Serve, run
 
 __all__ = ["ann", "bob", "place"]
 
@@ -208,3 +209,15 @@ def test_names_deletions_and_packs_without_names(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="2 texts are called"):
         place_texts.read_text(f"{place}/plan.md")
     assert plan
+
+
+def test_the_address_of_an_open_text_that_begins_with_http_is_put_right(tmp_path: Path) -> None:
+    served = tmp_path / "served"
+    served.mkdir()
+    (served / "notes.md").write_text("hello\n")
+    server = Serve(served)
+    try:
+        done = run("cat", f"{server.url.replace('ws://', 'http://')}/notes.md")
+    finally:
+        server.stop()
+    assert done.returncode == 1 and "whose addresses begin with ws:// or wss://" in done.stderr
