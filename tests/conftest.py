@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--partitions", type=int, default=25, help="how many rounds behind bad lines")
     parser.addoption("--rot", type=int, default=120, help="how many stored files are damaged")
     parser.addoption("--unions", type=int, default=100, help="how many histories of copied stores")
-    parser.addoption("--churn", type=int, default=20, help="how many documents come and go at a time")
+    parser.addoption("--churn", type=int, default=10, help="how many documents come and go at a time")
     parser.addoption("--identities", type=int, default=40, help="how many stories of copies and backups")
     parser.addoption("--rounds", type=int, default=15, help="how often real processes are killed")
     parser.addoption("--schedules", type=int, default=15, help="how many stories of people who come back")

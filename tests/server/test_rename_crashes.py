@@ -94,13 +94,19 @@ def kill_at(calls: int, root: Path, work: str, *, power: bool) -> bool:
     return killer.dead
 
 
+def _step(request: pytest.FixtureRequest) -> int:
+    """At every how many calls the server is killed; there are some forty."""
+    return max(1, 36 // int(request.config.getoption("--rename-kills")))
+
+
+@pytest.mark.amount
 @pytest.mark.parametrize("power", [False, True], ids=["killed", "power lost"])
 @pytest.mark.parametrize("work", ["rename", "delete"])
 def test_a_document_is_whole_under_one_name_wherever_the_server_dies(
-    tmp_path: Path, work: str, power: bool, mistakes: list[str]
+    tmp_path: Path, work: str, power: bool, mistakes: list[str], request: pytest.FixtureRequest
 ) -> None:
     """Everybody who comes back under the old name or the new one ends in it; the other name is free."""
-    calls, step = 1, 5 if power else 1
+    calls, step = 1, 5 if power else _step(request)
     while kill_at(calls, tmp_path / str(calls), work, power=power):
         calls += step
     mistakes[:] = [it for it in mistakes if Killed.__name__ not in it]
@@ -151,12 +157,13 @@ def kill_apart(calls: int, root: Path, *, power: bool) -> bool:
     return killer.dead
 
 
+@pytest.mark.amount
 @pytest.mark.parametrize("power", [False, True], ids=["killed", "power lost"])
 def test_two_documents_of_one_name_stay_two_wherever_the_server_dies(
-    tmp_path: Path, power: bool, mistakes: list[str]
+    tmp_path: Path, power: bool, mistakes: list[str], request: pytest.FixtureRequest
 ) -> None:
     """The former one is whole, under a name of its own, and the new file has its own text."""
-    calls, step = 1, 5 if power else 1
+    calls, step = 1, 5 if power else _step(request)
     while kill_apart(calls, tmp_path / str(calls), power=power):
         calls += step
     mistakes[:] = [it for it in mistakes if Killed.__name__ not in it]

@@ -91,8 +91,10 @@ TESTS: Final = (
     "tests/e2e/test_syncthing.py",
     "tests/cli/test_join.py",
     "tests/server/test_outside_writers.py",
+    "tests/server/test_rename_crashes.py",
     "tests/tui/test_terminal_screen.py",
     "tests/tui/test_random_keys.py",
+    "tests/tui/commands/test_multiple_carets.py",
 )
 
 

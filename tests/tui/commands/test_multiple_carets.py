@@ -14,6 +14,9 @@ from jpterm_like.tui.text.cursors import Cursor
 from tests.tui.desk import Desk
 from tests.tui.story import Story
 from tests.tui.terminal import settle, terminal
+from tests.tui.test_terminal_screen import pytest_generate_tests
+
+__all__ = ["pytest_generate_tests"]
 
 Tell = Callable[..., Awaitable[None]]
 
@@ -132,7 +135,7 @@ async def test_ctrl_click_sets_a_caret_and_a_click_leaves_one() -> None:
         assert desk.buffer.text == "YaXbc\nabXc"
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.amount
 async def test_random_keys_with_several_carets(seed: int) -> None:
     """Nothing fails, carets stay within the text and apart, and undoing everything of mine gives the text of the others."""
     dice = random.Random(seed)
