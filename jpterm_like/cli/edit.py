@@ -90,6 +90,7 @@ def edit(
     near = texts.pop().address if len(texts) == 1 and _is_list(texts[0].address) else ""
     chooses = bool(near)
     if near and "://" not in near:
+        _check_has_files(near)
         _change_folder(near)
         near = ""
     paths = Paths.of_user()
@@ -193,6 +194,18 @@ def _is_list(written: str) -> bool:
         path = parse_server_address(written).path
         return not path or path.endswith("/")
     return os.path.isdir(written)
+
+
+def _check_has_files(folder: str) -> None:
+    """Raise JptermError if a folder is a place, and has nothing but what carries its texts."""
+    if not is_place(Path(folder)):
+        return
+    from jpterm_like.packs.names import parse, parse_marker
+
+    if all(parse(name) or parse_marker(name) or name.startswith(".") for name in os.listdir(folder)):
+        from jpterm_like.cli.open_at_place import whole_place
+
+        raise whole_place(folder)
 
 
 def _may_be_at_place(written: str, paths: Paths) -> bool:

@@ -87,10 +87,15 @@ def _place_of(written: str, progress: Progress) -> tuple[Place, str, list[tuple[
             problem = problem or error
     with contextlib.suppress(JptermError):
         if standing(list_all_files(open_for_person(written)), None, was_ready=False) is Standing.READY:
-            problem = JptermError(
-                f"{escape_for_terminal(written)} is a place. Say which text you mean: jpterm-like ls {shlex.quote(written)} lists them."
-            )
+            problem = whole_place(written)
     raise problem or JptermError(f"{escape_for_terminal(written)} is no text at a place.")
+
+
+def whole_place(written: str) -> JptermError:
+    """Return what is said to somebody who named a place and no text there."""
+    return JptermError(
+        f"{escape_for_terminal(written)} is a place. Say which text you mean: jpterm-like ls {shlex.quote(written)} lists them."
+    )
 
 
 def _collections_at(place: Place) -> Iterator[tuple[Path, Collection]]:

@@ -202,3 +202,13 @@ def test_a_text_of_a_place_that_may_only_be_read_is_opened(ann: Person, bob: Per
         assert [state.trouble for state in states] == ["read only"]
         ann.sync(folder / "web")
         assert ann.files() == {"notes.md": "ann\nhello\n"}
+
+
+def test_a_place_is_no_folder_of_texts_to_open(ann: Person, place: Path) -> None:
+    """Its files are packs, which nobody can edit; beside texts they are no reason not to show those."""
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    with pytest.raises(JptermError, match=r"is a place\. Say which text you mean: jpterm-like ls"):
+        edit._check_has_files(str(place))
+    (place / "notes.md").touch()
+    edit._check_has_files(str(place))
