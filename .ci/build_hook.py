@@ -149,7 +149,8 @@ def _compile() -> None:
     modules = mypycify(
         ["--config-file=", "--strict", *files],
         group_name=PACKAGE,
-        opt_level="3",
+        # Level 3 takes half as long again, and makes applying a keystroke 5 % faster and nothing else.
+        opt_level="1",
         debug_level="0",
         multi_file=True,
     )
