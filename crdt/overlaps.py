@@ -175,7 +175,7 @@ def find_overlaps(
     for is_mine, side, then in ((True, mine, sides[0]), (False, theirs, sides[1])):
         hunks = find_changes(sites, runs, common, side, before, then, differing)
         edits.extend(_widen(base, it, is_mine, False) for it in hunks)
-        overruled = _overruled(base, runs, before, then, now)
+        overruled = _overruled(base, sites, runs, (side, merged), before, then, now)
         edits.extend(_widen(base, it, not is_mine, True) for it in overruled)
     edits.sort(key=_by_place)
     groups: list[_Group] = []
@@ -216,8 +216,19 @@ def find_overlaps(
     return found
 
 
-def _overruled(base: str, runs: RunList, before: Visible, side: Visible, merged: Visible) -> list[Hunk]:
-    """Return what one side changed and the merged text has as before, as edits of the other side."""
+def _overruled(
+    base: str,
+    sites: list[Site],
+    runs: RunList,
+    versions: tuple[Version, Version],
+    before: Visible,
+    side: Visible,
+    merged: Visible,
+) -> list[Hunk]:
+    """Return what one side changed and the merged text has as before, as edits of the other side.
+
+    `versions` are that side's and the merged one: what lies between, the other one did.
+    """
     overruled: Visible = {}
     for index, now in merged.items():
         was = before.get(index, bytearray())
@@ -233,6 +244,7 @@ def _overruled(base: str, runs: RunList, before: Visible, side: Visible, merged:
                 overruled[index][low:high] = same.to_bytes(high - low, "little")
     if not overruled:
         return []
+    raises = Raises(sites, *versions, overruled)
     found: list[Hunk] = []
     offset = 0
     empty = bytearray()
@@ -243,7 +255,8 @@ def _overruled(base: str, runs: RunList, before: Visible, side: Visible, merged:
             start = offset + shown.count(1, low, begin)
             size = shown.count(1, begin, stop)
             text = base[start : start + size]
-            parts = (Part(text, True, NOBODY, 0, ()),) if text else ()
+            spans = merged_spans(it.cut(begin, stop) for it in raises.of(run.site, begin, stop))
+            parts = (Part(text, True, NOBODY, 0, spans),)
             found.append(Hunk(start, start + size, 0, 0, parts, DOCUMENT_START, DOCUMENT_END))
         offset += shown.count(1, low, end)
     return found
@@ -298,8 +311,10 @@ def _locate(
 
 
 def _operations(group: _Group, mine: bool, raises: Raises) -> tuple[Span, ...]:
-    """Return all that one side did to the characters of a group; also what it undid itself, which is in no hunk."""
-    spans = [span for hunk in group.hunks(mine) for part in hunk.parts for span in part.operations]
+    """Return all that one side did to the characters of a group; also what it undid itself, which is in no hunk, and what it deleted
+    of the other's new text."""
+    edits = (it for it in group.edits if it.is_mine == mine)
+    spans = [span for edit in edits for part in edit.hunk.parts for span in part.operations]
     for site, low, high in group.characters:
         spans.extend(it.cut(low, high) for it in raises.of(site, low, high))
     return merged_spans(spans)

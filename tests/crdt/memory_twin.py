@@ -142,12 +142,14 @@ def overlaps(
             gaps = set(range(hunk.old_start, hunk.old_end + 1))
             edits.append((is_mine, hunk, gaps, changed_words(base, hunk, glue)))
         there, later = shown_at(model, side), shown_at(model, merged)
+        raised = raises_between(model, side, merged)
         offset = 0
         for it in model.order():
             if (it in there) != (it in shown) and (it in later) == (it in shown):
-                part = (model.inserts[it].character, True, 0, 0, ())
+                character = model.inserts[it].character if it in shown else ""
+                part = (character, True, 0, 0, spans_of({op.id for op in raised.get(it, [])}))
                 end = offset + (it in shown)
-                hunk = HunkTwin(offset, end, 0, 0, [part] if it in shown else [], [it])
+                hunk = HunkTwin(offset, end, 0, 0, [part], [it])
                 overruling.append(len(edits))
                 gaps = set(range(offset, end + 1))
                 edits.append((not is_mine, hunk, gaps, changed_words(base, hunk, glue)))

@@ -414,6 +414,27 @@ def test_a_word_at_the_edge_of_a_deleted_line_is_edited_in_what_was_deleted(
         assert ann.text == wanted
 
 
+def test_what_they_deleted_of_my_new_text_comes_back_with_my_side() -> None:
+    """A review that spans two outages: they knew of a part of mine when they deleted the line. It was in no hunk, and stayed away."""
+    ann, bob = people("a line\nlast\n", "ann", "bob")
+    common = ann.version
+    ann.replace(2, 2, "new ")
+    met(ann, bob)
+    bob.replace(0, 11, "")
+    ann.replace(10, 10, " more")
+    mine = common.merge(Version({1: ann.version.get(1)}))
+    theirs = common.merge(Version({2: bob.version.get(2)}))
+    met(ann, bob)
+    assert ann.text == " morelast\n"
+    (overlap,) = ann.overlaps(common, mine, theirs)
+    assert overlap.mine == "a new line more\n"
+    ranges: dict[int, list[tuple[int, int]]] = {}
+    for site, low, high in overlap.their_operations:
+        ranges.setdefault(site, []).append((low, high))
+    ann.revert(ranges)
+    assert ann.text == "a new line more\nlast\n"
+
+
 def test_a_word_between_two_deleted_lines_is_edited_in_what_was_deleted() -> None:
     ann, bob = people("one\ntwo words\n\nthree\n", "ann", "bob")
     common = ann.version
