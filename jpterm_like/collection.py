@@ -264,7 +264,7 @@ def hold(place: Path, *, wait_s: float = 0.0) -> Iterator[None]:
                     raise CollectionBusy(
                         "These texts are being synced by another process just now."
                     ) from None
-            time.sleep(HOLD_STEP_S)
+            time.sleep(HOLD_STEP_S)  # a file lock can be waited for, or for a limited time, and not both
         yield
     finally:
         os.close(descriptor)

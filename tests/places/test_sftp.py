@@ -141,7 +141,7 @@ while head := sys.stdin.buffer.read(5):
         elif sys.argv[1] == "slow":
             for byte in packet(104, bytes(1000)):
                 answer(bytes([byte]))
-                time.sleep(0.05)
+                time.sleep(0.05)  # a thousand bytes take longer than an answer may
         else:
             answer(packet(104, body[:4] + struct.pack(">I", len(entries)) + b"".join(entries)))
     else:

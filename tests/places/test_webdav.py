@@ -278,7 +278,7 @@ def slowly(*parts: bytes) -> Iterator[bytes]:
     """The parts, and then the last one again and again, a few in a second."""
     for part in itertools.chain(parts, itertools.repeat(parts[-1])):
         yield part
-        time.sleep(0.02)
+        time.sleep(0.02)  # slow, and never so silent that reading gives up for that
 
 
 HEAD = b"HTTP/1.1 207 x\r\n"
