@@ -29,7 +29,7 @@ from crdt.undo import Undo
 from crdt.validate import Validator
 from crdt.version import Version
 
-# What only looking back and reviewing need is loaded by the methods for that: an editor starts without it.
+# The modules for looking back and reviewing are loaded by the methods that need them: an editor starts without them.
 if TYPE_CHECKING:
     from crdt.deleted import Deletion
     from crdt.history import Moment

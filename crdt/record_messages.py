@@ -64,7 +64,7 @@ Slot = tuple[int, str]
 
 
 class RecordOp:
-    """What a site wrote with one clock: a PUT, an ADD or a DROP."""
+    """One operation of a site: a PUT, an ADD or a DROP."""
 
     __slots__ = ("body", "clock", "gone", "kind", "name", "number", "site", "verb")
 
@@ -93,7 +93,7 @@ class RecordOp:
 
 
 class Batch:
-    """What a site wrote from clock `start` to `end` (not included), as far as it is still there."""
+    """The operations of a site from clock `start` to `end` (not included), without those that were dropped since."""
 
     __slots__ = (
         "dropped",
@@ -129,7 +129,7 @@ class Batch:
         self.number: Final = number
         """The site's number at the end."""
         self.known_to: Final = known_to
-        """What is told is what was there at this clock."""
+        """The batch tells the records that were there at this clock."""
         self.records: Final = records
         self.size_bytes: Final = size_bytes
         self.snapshot: Final = snapshot

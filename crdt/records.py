@@ -50,7 +50,7 @@ reach the highest number, where later writers no longer win, takes 2^27 such ste
 
 
 class Entry(NamedTuple):
-    """What a site put or added."""
+    """A record as a site put or added it."""
 
     value: Value
     number: int
