@@ -28,7 +28,8 @@ from jpterm_like.packs.pack import encode as encode_pack
 from jpterm_like.packs.records import Birth, Changes, Content, Deleted, Form, Hello, Name, Saved, document_id
 from jpterm_like.retention import forget
 from jpterm_like.server import collection_packs
-from jpterm_like.server.carrying import Carrying, _Carry
+from jpterm_like.server.carrying import Carrying
+from jpterm_like.server.collection_texts import CollectionTexts
 from jpterm_like.server.connections import OpenDocument
 from jpterm_like.server.server import Server
 from jpterm_like.storage.disk_layout import folder_name
@@ -265,9 +266,9 @@ def test_a_run_that_was_killed_before_it_saved_is_made_good(
     async def type_without_saving(server: Server) -> None:
         (await opened(server, bob, "notes.md")).document.pad.replace(0, 0, "unsaved ", 1.0)
 
-    take_in = _Carry._take_in
+    take_in = CollectionTexts.take_in
 
-    async def killed(self: _Carry, opened: OpenDocument, *arguments: Any, **named: Any) -> None:
+    async def killed(self: CollectionTexts, opened: OpenDocument, *arguments: Any, **named: Any) -> None:
         async def no_more() -> None:
             raise Killed
 
@@ -280,7 +281,7 @@ def test_a_run_that_was_killed_before_it_saved_is_made_good(
     ann.write("notes.md", "hello\nand more\n")
     ann.sync(place)
     with monkeypatch.context() as patches:
-        patches.setattr(_Carry, "_take_in", killed)
+        patches.setattr(CollectionTexts, "take_in", killed)
         assert bob.sync(place)["refused"] == "killed"
     assert bob.files() == {"notes.md": "hello\n"}
     assert bob.sync(place)["same"]

@@ -1,0 +1,279 @@
+"""The texts of a collection's documents as `carrying` sees them: take in what packs brought of one, and gather what packs lack of it.
+
+Order, so that a crash at any moment loses nothing and doubles nothing:
+
+- operations are stored before they are written into a pack;
+- operations that came are stored before their pack counts as taken in;
+- the plain file is written last, by the usual save, and only if it held all of the text before, or lacked only what is coming.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from functools import partial
+from typing import Final
+
+from crdt import Contradiction, ForeignOp, Version
+from jpterm_like.errors import JptermError
+from jpterm_like.files.charsets import UTF_8
+from jpterm_like.files.encoding import Form
+from jpterm_like.packs import records
+from jpterm_like.packs.documents import DocumentNotes, Extent, changes_of, printable_name
+from jpterm_like.packs.records import Changes, Deleted, Saved
+from jpterm_like.saver import RECORD_BYTES
+from jpterm_like.server.carry_outcome import Outcome
+from jpterm_like.server.collection_files import CollectionFiles, digest_of
+from jpterm_like.server.collection_packs import CollectionPacks, Message
+from jpterm_like.server.connections import OpenDocument
+from jpterm_like.server.document import DELETED, Document
+from jpterm_like.server.group_commit import GroupCommit
+from jpterm_like.server.joined_documents import JoinedDocuments, remove_copies
+from jpterm_like.sync.pad import Pad
+from jpterm_like.sync.unsaved_work import DISK
+
+SLICE_S: Final = 0.01
+"""After integrating or encoding for this long, other tasks get a turn."""
+SAVED_SITES_MAX: Final = 500
+"""What a plain file held is noted for texts that at most so many openings wrote in: a version takes nine bytes for each."""
+
+
+class CollectionTexts:
+    """See the module. `packs` must have begun.
+
+    Args:
+        lane: the lane that this machine writes.
+    """
+
+    def __init__(
+        self,
+        lane: str,
+        packs: CollectionPacks,
+        joined: JoinedDocuments,
+        files: CollectionFiles,
+        commits: GroupCommit,
+        outcome: Outcome,
+    ) -> None:
+        self._lane = lane
+        self._packs = packs
+        self._known = packs.known
+        self._joined = joined
+        self._files = files
+        self._commits = commits
+        self._outcome = outcome
+        self._turns = _Turns()
+        self._left_out: set[tuple[bytes, str]] = set()
+        """Documents and lanes whose operations cannot be used in this run."""
+        self.joining: dict[bytes, list[bytes]] = {}
+        """The documents that are to be embedded in others now."""
+        self.joined_now: set[bytes] = set()
+        """Those that are joined in this run, as the person here asked for."""
+
+    async def take_in(self, opened: OpenDocument, document: bytes, *, is_new: bool) -> None:
+        """Integrate what came, and write the plain file if it held all of the text before."""
+        notes, here = self._known.of(document), opened.document
+        buffer, before = here.pad.buffer, here.pad.buffer.version
+        came = Extent.of(here.pad.saved)
+        await self._integrate(here.pad, document, came)
+        for other in self.joining.pop(document, ()):
+            await self._embed(here.pad, document, other, came)
+        if not notes.carried.version <= buffer.version and not buffer.waiting:
+            # The store lost something, or is of a backup.
+            await asyncio.to_thread(self._packs.read_all, document)
+            await self._integrate(here.pad, document, came)
+        notes.is_incomplete = buffer.waiting
+        notes.count_deletions()
+        if is_new and notes.is_deleted(buffer.version):
+            return
+        # A run that was killed may have stored what came and not saved it: that comes again, and then the file lacks nothing else.
+        lacked_nothing = before <= came.version
+        # Also the file of a deleted text: only a file that holds all of the text is deleted.
+        if is_new or (lacked_nothing and not here.is_saved):
+            await self._commits.commit(opened)  # before the file has it
+            try:
+                # A file that was deleted here stays so; one that was never here is made, also an empty one.
+                await self._commits.with_store(
+                    opened, partial(self._make_file, here, notes) if is_new else here.autosave
+                )
+            except JptermError as problem:
+                here.report_unwritable(problem)
+                self._outcome.tell(str(problem))
+
+    async def _make_file(self, here: Document, notes: DocumentNotes) -> None:
+        """Write the file of a document that came; where there was none, in the form that it began with, if that is possible."""
+        if notes.form is not None and not here.is_there:
+            charset, bom, end = notes.form
+            with contextlib.suppress(JptermError):
+                await here.reform(Form(bom, (end,), charset))
+                return
+        await here.save()
+
+    async def _integrate(self, pad: Pad, document: bytes, came: Extent) -> None:
+        """Integrate all operations of a document that came, and note in `came` which others have written."""
+        for message in self._packs.messages(document):
+            self._integrate_one(pad, document, message, came)
+            await self._turns.give()
+
+    def _integrate_one(self, pad: Pad, document: bytes, message: Message, came: Extent) -> None:
+        """Integrate operations of a pack, and note that packs have them."""
+        notes, buffer = self._known.of(document), pad.buffer
+        if (document, message.lane) in self._left_out:
+            return
+        try:
+            if buffer.lacks(message.data):
+                pad.integrate(message.data, self)
+                if message.lane != self._lane:
+                    for site, count in changes_of(message.data).items():
+                        self._outcome.got += count
+                        author = printable_name(buffer.author_of(site))
+                        if author in (
+                            "",
+                            DISK,
+                        ):  # a file that was there, or another program, at the writer of the pack
+                            author = self._known.author_of(message.lane)
+                        if author:
+                            self._outcome.people[author] += count
+                    self._outcome.got_documents.add(document)
+            notes.carried.add_message(message.data)
+            if message.lane != self._lane:
+                came.add_message(message.data)
+        except Contradiction:
+            self._left_out.add((document, message.lane))
+            who = self._known.author_of(message.lane) or "somebody"
+            self._outcome.tell(
+                f"{notes.name_here}: what {who} wrote contradicts what is here, and is left out: a state folder was copied, or set back."
+            )
+        except ForeignOp as problem:
+            self._left_out.add((document, message.lane))
+            self._outcome.tell(
+                f"{notes.name_here}: a change that came cannot be read, and is left out: {problem}."
+            )
+
+    async def gather_changes(self, opened: OpenDocument, document: bytes, notes: DocumentNotes) -> None:
+        buffer = opened.document.pad.buffer
+        stored = opened.document.pad.stored
+        carried = notes.carried.version
+        while not stored <= carried:
+            message, carried = buffer.changes_up_to(carried, RECORD_BYTES)
+            if not message:
+                break
+            self._packs.gather(document, Changes(message))
+            notes.carried.add_message(message)
+            self._outcome.written += sum(changes_of(message).values())
+            self._outcome.written_documents.add(document)
+            await self._turns.give()
+
+    def gather_form(self, here: Document, document: bytes) -> None:
+        """Gather the form of the file that a document began with, if it is not the usual one."""
+        bom, ends, charset = here.form
+        form = records.Form(charset, bom, ends[0] if ends else "\n")
+        if form != records.Form(UTF_8, False, "\n"):
+            self._known.of(document).note_form(form)
+            self._packs.gather(document, form)
+
+    async def gather_notes(self, here: Document, document: bytes, notes: DocumentNotes) -> None:
+        """Gather what the file holds, and that it was deleted."""
+        saved, raw = here.pad.saved, here.file_bytes
+        if raw is not None and here.is_saved and len(saved) <= SAVED_SITES_MAX:
+            digest = digest_of(raw)
+            if digest not in notes.saved:
+                notes.note_saved(bytes.fromhex(digest), saved)
+                self._packs.gather(document, Saved(bytes.fromhex(digest), saved))
+        deleted = await asyncio.to_thread(here.saver.store.read_blob, DELETED) if raw is None else None
+        if deleted:
+            with contextlib.suppress(ForeignOp):
+                version = Version.decode(deleted)
+                if not notes.is_deleted(version):
+                    notes.note_deleted(version)
+                    notes.deleted_here = notes.deleted
+                    self._packs.gather(document, Deleted(version))
+        elif raw is None and notes.deleted is None and notes.had_file:
+            self._outcome.missing.append(notes.name_here)
+
+    async def delete_or_rename(self, opened: OpenDocument, document: bytes) -> None:
+        """Do to the file what others did to theirs: delete it, bring it back, or rename it."""
+        notes, here = self._known.of(document), opened.document
+        version = here.pad.buffer.version
+        name = notes.name_here
+        try:
+            if (first := self._joined.first_of(document)) is not None:
+                await self._give_up_file(here, document, first)
+                return
+            if notes.is_deleted(version):
+                if notes.deleted_here != notes.deleted and here.file_bytes is not None and here.is_saved:
+                    await here.delete_file("Somebody")
+                    self._outcome.notices.append(
+                        f"{name} was deleted by others; its text and history are kept here."
+                    )
+                if here.file_bytes is None:
+                    notes.deleted_here = notes.deleted
+                elif notes.deleted_here == notes.deleted and not notes.had_file:
+                    self._outcome.notices.append(
+                        f"{name} was deleted, and is here again with the same text: the others get it back when somebody writes in it."
+                    )
+            elif notes.deleted is not None and notes.deleted_here is not None and here.file_bytes is None:
+                # Somebody wrote in it who did not know of that.
+                await self._commits.with_store(opened, here.save)
+                notes.deleted_here = None
+                self._outcome.notices.append(
+                    f"{name} was deleted, and somebody wrote in it: it is there again."
+                )
+            if notes.name_applied != notes.name and here.file_bytes is not None and here.is_saved:
+                await self._files.rename(opened, document)
+        except JptermError as problem:
+            self._outcome.tell(str(problem))
+
+    async def _embed(self, pad: Pad, first: bytes, document: bytes, came: Extent) -> None:
+        """Bring the operations of a joined document into the first one, and note them in `came`."""
+        try:
+            for message in await asyncio.to_thread(lambda: list(self._joined.messages(document))):
+                if pad.buffer.lacks(message.data):
+                    pad.integrate(message.data, self)
+                came.add_message(message.data)
+                await self._turns.give()
+        except ForeignOp as problem:  # or a contradiction, of somebody who means harm
+            self._outcome.tell(
+                f"{self._known.of(first).name_here}: a text cannot be joined with it: {problem}."
+            )
+            return
+        if document in self.joined_now:
+            remove_copies(pad, document)
+
+    async def _give_up_file(self, here: Document, document: bytes, first: bytes) -> None:
+        """Delete the file of a document once another one has its text."""
+        notes, version = self._known.of(document), here.pad.buffer.version
+        if here.file_bytes is not None and here.is_saved:
+            if not (version <= notes.carried.version and self._joined.is_embedded(document)):
+                return
+            await here.delete_file("Somebody")
+            self._outcome.notices.append(
+                f"{notes.name_here} is one text with {self._known.of(first).name_here} now."
+            )
+        if here.file_bytes is None:
+            notes.deleted_here = version
+
+    def waits_for_a_save(self, opened: OpenDocument, name: str) -> bool:
+        """Whether a file is not written because an editor left words that a person did not save. That is told, unless an editor has the
+        text open: it says so itself."""
+        here = opened.document
+        if here.is_saved or not here.is_there:
+            return False
+        if not opened.members:
+            self._outcome.tell(
+                here.unreadable
+                or f"{name} has words that an editor left unsaved: the others get them, and this file is not written until you open it and save (ctrl+s)."
+            )
+        return True
+
+
+class _Turns:
+    """Gives other tasks a turn after each SLICE_S of work."""
+
+    def __init__(self) -> None:
+        self._began_at = asyncio.get_running_loop().time()
+
+    async def give(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._began_at > SLICE_S:
+            await asyncio.sleep(0)
+            self._began_at = asyncio.get_running_loop().time()
