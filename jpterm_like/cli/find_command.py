@@ -246,8 +246,9 @@ COMMANDS: Final = (
         "find words in everything you wrote, also in what was deleted",
         "Find lines with all of these words in every document that this machine keeps of you: the files that you edited, texts on servers "
         "that you opened, and folders that you served. With --deleted, find passages that somebody deleted, newest first, and the "
-        "command that brings each of them back. Exit code 0: something was found; 1: nothing.",
+        "command that brings each of them back. Exit code 0: something was found; 1: nothing; 2: it cannot be searched.",
         _arguments,
         _find,
+        exit_code_of_errors=2,
     ),
 )

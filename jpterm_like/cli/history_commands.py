@@ -178,18 +178,20 @@ COMMANDS: Final = (
         "FILE|URL --from TIME",
         "show what changed between two times",
         "Show what changed between two times, as a unified diff that 'patch' and 'git apply' read. Exit code 1: there are "
-        "changes. Times are accurate to ten seconds.",
+        "changes; 2: they cannot be told. Times are accurate to ten seconds.",
         _diff_arguments,
         _diff,
+        exit_code_of_errors=2,
     ),
     Command(
         "changes",
         "FILE|URL",
         "list what changed since you were here last",
         "List what changed since your last key in it on this machine, or since a time: where, who, when and what. A ! marks what you "
-        "and others changed without knowing of each other. Exit code 1: there are changes.",
+        "and others changed without knowing of each other. Exit code 1: there are changes; 2: they cannot be told.",
         _changes_arguments,
         _changes,
+        exit_code_of_errors=2,
     ),
     Command(
         "revert",

@@ -52,20 +52,22 @@ COMMAND_NAMES: Final = frozenset(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code.
 
-    0: done; 1: could not be done; 2: the command line is wrong; 70 (EX_SOFTWARE): a bug of ours.
+    0: done; 1: could not be done; 2: the command line is wrong, or could not be done where 1 is an answer; 70 (EX_SOFTWARE): a bug of ours.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    exit_code_of_errors = 1
     try:
         if not arguments or arguments[0] not in COMMAND_NAMES:
             return EDITOR.run(parser_of(EDITOR._replace(help=_main_help)).parse_args(arguments))
         from jpterm_like.cli.commands import COMMANDS
 
         command = COMMANDS[arguments[0]]
+        exit_code_of_errors = command.exit_code_of_errors
         return command.run(parser_of(command).parse_intermixed_args(arguments[1:]))
     except JptermError as problem:
         # escaped again: a sentence may come from any server
         print(f"jpterm-like: {escape_for_terminal(problem)}", file=sys.stderr)
-        return 1
+        return exit_code_of_errors
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

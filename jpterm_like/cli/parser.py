@@ -32,6 +32,8 @@ class Command(NamedTuple):
     """False: only the program itself calls it."""
     help: Callable[[], str] | None = None
     """Makes the text of --help; None: argparse makes it from the arguments."""
+    exit_code_of_errors: int = 1
+    """2 where 1 is an answer, as diff and grep have it."""
 
 
 class Table(NamedTuple):

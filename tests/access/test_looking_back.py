@@ -42,6 +42,14 @@ def ended(*arguments: str) -> tuple[int, str]:
     return found.returncode, found.stdout
 
 
+@pytest.mark.parametrize("command", [("changes",), ("diff", "--from", "1h")], ids=lambda it: it[0])
+def test_a_server_that_is_not_there_is_no_change(command: tuple[str, ...]) -> None:
+    """The exit code 1 says that there are changes, so that an error is 2, as diff and grep have it."""
+    found = run(*command, "ws://127.0.0.1:1/notes.md")
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr == "jpterm-like: Nobody listens at ws://127.0.0.1:1: is the server running?\n"
+
+
 def test_each_line_has_its_author(address: str) -> None:
     """Of most of its characters, or of the newest one; for all lines or some, now or then; for people and programs."""
     lines = done("blame", address).splitlines()
@@ -161,7 +169,9 @@ def test_what_changed_since_a_time_or_my_last_key(address: str, tmp_path: Path) 
     (change,) = map(json.loads, found.splitlines())
     assert (change["line"], change["names"], change["gone"]) == (3, ["ann", "bob"], "")
     assert ended("changes", address, "--since", "1h", "--by", "cid") == (0, "")
-    assert "It is not known what you saw of" in failed("changes", address)
+    unknown = run("changes", address)
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "It is not known what you saw of" in unknown.stderr
 
     async def look() -> None:
         storage = replicas_of(Paths.of_user())

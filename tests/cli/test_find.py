@@ -40,8 +40,12 @@ def test_words_are_found_with_the_place_to_go_to(notes: Path) -> None:
     )
     nothing = run("find", "wombat")
     assert (nothing.returncode, nothing.stdout, nothing.stderr) == (1, "", "")
-    assert "Say which words" in failed("find", " ")
-    assert "-n takes" in failed("find", "-n", "0", "quokka")
+    for arguments, problem in ((" ",), "Say which words"), (("-n", "0", "quokka"), "-n takes"):
+        wrong = run("find", *arguments)
+        assert (wrong.returncode, wrong.stdout) == (
+            2,
+            "",
+        ) and problem in wrong.stderr  # 1 says that nothing was found
 
 
 def test_a_deleted_passage_comes_back_by_the_command_that_is_printed(notes: Path) -> None:
