@@ -13,13 +13,15 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-from crdt import ForeignOp, TextBuffer
+from crdt import ForeignOp, TextBuffer, Version
 from jpterm_like.errors import JptermError
 from jpterm_like.files.carriers import original_of
+from jpterm_like.files.encoding import encode_plain
 from jpterm_like.files.read import FileProblem, read_plain
 from jpterm_like.packs import records
 from jpterm_like.packs.documents import DocumentNotes, alternative_names
 from jpterm_like.packs.records import Birth, document_id
+from jpterm_like.server.absence import is_another
 from jpterm_like.server.carry_outcome import Outcome
 from jpterm_like.server.collection_packs import CollectionPacks
 from jpterm_like.server.collection_stores import CollectionStores
@@ -29,6 +31,7 @@ from jpterm_like.server.names_here import NamesHere
 from jpterm_like.server.open_documents import OpenDocuments
 from jpterm_like.server.shared_folder import SharedFiles, SharedFolder
 from jpterm_like.sync.unsaved_work import DISK
+from jpterm_like.textdiff.diff import effort
 
 
 class CollectionFiles:
@@ -217,20 +220,24 @@ class CollectionFiles:
                 and notes.birth
             ]
         for each in found:
-            if await asyncio.to_thread(self._adopt_now, each, path, pad_name):
+            if await asyncio.to_thread(self._adopt_now, each, path, pad_name, was_it=document is not None):
                 notes = self._known.of(each)
                 notes.name_here, self.here[name] = name, each
                 notes.identity_here, notes.name_applied = b"", notes.name
                 return each
         if document is not None:
             raise JptermError(
-                f"The history of {name} was removed here, and the file has changed since: move it away, and the next sync brings it back as the "
-                "others have it."
+                f"The history of {name} was removed here, and the file has another text since: move it away, and the next sync brings it back as "
+                "the others have it."
             )
         return None
 
-    def _adopt_now(self, document: bytes, path: Path, pad_name: str) -> bool:
-        """See `_adopt`. Blocks."""
+    def _adopt_now(self, document: bytes, path: Path, pad_name: str, *, was_it: bool) -> bool:
+        """See `adopt`. Blocks.
+
+        Args:
+            was_it: whether the file was this document's before its history was removed: then it may have changed since.
+        """
         notes = self._known.of(document)
         plain = read_plain(path, inside=self._shared.root)
         if plain is None or notes.birth is None or not self._stores.is_untouched(pad_name):
@@ -244,10 +251,19 @@ class CollectionFiles:
         saved = notes.saved.get(digest_of(plain.raw))
         if saved is None or not saved <= buffer.version:
             saved = buffer.version
-        # What packs say of a file is no proof: words that only the file has must not be overwritten.
-        if buffer.at(saved) != plain.text or buffer.waiting:
+        if buffer.waiting:
             return False
-        self._stores.begin_from(buffer, saved, plain, pad_name)
+        # What packs say of a file is no proof: words that only the file has must not be overwritten.
+        base = plain.known
+        if buffer.at(saved) != plain.text:
+            if not was_it:
+                return False
+            saved = _nearest(buffer, notes, plain.text)
+            text = buffer.at(saved)
+            if is_another((text, buffer.text), plain.text):
+                return False
+            base = base._replace(raw=encode_plain(text, plain.raw, plain.charset))
+        self._stores.begin_from(buffer, saved, base, pad_name)
         self._outcome.got_documents.add(document)
         return True
 
@@ -367,6 +383,12 @@ class CollectionFiles:
         return self._known.of(document).deleted_here is not None and not os.path.lexists(
             self._shared.root.path / name
         )
+
+
+def _nearest(buffer: TextBuffer, notes: DocumentNotes, text: str) -> Version:
+    """Which of the versions that plain files held is nearest to a text: another program most likely began with it."""
+    versions = [buffer.version, *(version for version in notes.saved.values() if version <= buffer.version)]
+    return min(versions, key=lambda version: effort(buffer.at(version), text))
 
 
 def digest_of(raw: bytes) -> str:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from crdt import TextBuffer, Version
-from jpterm_like.files.read import PlainFile
+from jpterm_like.files.charsets import Known
 from jpterm_like.packs.records import Birth
 from jpterm_like.saver import Saver, restore
 from jpterm_like.server import rename
@@ -142,13 +142,13 @@ class CollectionStores:
             saver = Saver(Pad(TextBuffer(author=DISK, lineage=birth.lineage)), store, Version())
             saver.compact()
 
-    def begin_from(self, buffer: TextBuffer, saved: Version, plain: PlainFile, pad_name: str) -> None:
-        """Make the store of a file anew, with a history of which the file holds the version `saved`."""
+    def begin_from(self, buffer: TextBuffer, saved: Version, base: Known, pad_name: str) -> None:
+        """Make the store of a file anew, with a history of which the file holds, or held, the version `saved`: `base`."""
         self._storage.delete(pad_name)
         with contextlib.closing(self._storage.open(pad_name)) as store:
             pad = Pad(buffer)
             pad.saved = saved
             Saver(pad, store, Version()).compact()
-            store.write_blob("base", plain.raw)
-            if charset := encode_charsets([plain.known]):
+            store.write_blob("base", base.raw)
+            if charset := encode_charsets([base]):
                 store.write_blob(CHARSET, charset)

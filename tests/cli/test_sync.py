@@ -1089,6 +1089,27 @@ def test_a_history_that_was_forgotten_comes_back(ann: Person, bob: Person, place
     assert ann.files() == {"notes.md": "hello\nbob\n"}
 
 
+def test_a_file_that_changed_after_its_history_was_forgotten_is_merged(
+    ann: Person, bob: Person, place: Path
+) -> None:
+    """So it goes with each sync of a folder in memory, whose histories go once a text is saved and closed: the second sync gave up."""
+    ann.write("notes.md", "".join(f"line {number}\n" for number in range(5)))
+    all_sync(place, ann, bob)
+    for number in range(3):
+        ann._be_at_home()
+        forget(str(ann.texts / "notes.md"), unsaved=False)
+        ann.write("notes.md", f"{ann.files()['notes.md']}Ann {number}\n")
+        bob.write("notes.md", f"Bob {number}\n{bob.files()['notes.md']}")
+        assert ann.sync(place)["same"]
+        all_sync(place, bob, ann)
+        assert ann.files() == bob.files()
+    assert ann.files()["notes.md"].split("\n") == [
+        *("Bob 2", "Bob 1", "Bob 0"),
+        *(f"line {number}" for number in range(5)),
+        *("Ann 0", "Ann 1", "Ann 2", ""),
+    ]
+
+
 def test_a_mistake_of_ours_in_the_server_ends_the_command(
     ann: Person, place: Path, monkeypatch: pytest.MonkeyPatch, mistakes: list[str]
 ) -> None:
