@@ -23,12 +23,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Thread
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from crdt import ForeignOp, TextBuffer, Version
 from jpterm_like.storage.base import Loaded, Record, StorageError, Store
 from jpterm_like.sync.ancestry import Ancestor, Identity, add_ancestor, remember_save
 from jpterm_like.sync.pad import Pad, Unread
+
+# Most texts have no records beside them, and the first screen is painted without that module.
+if TYPE_CHECKING:
+    from crdt.records import Records
+    from jpterm_like.sync.records_pad import RecordsPad
 
 LINEAGE: Final = 1
 """16 bytes: the document to which the following records belong, up to the next of these. Each opening begins with one; those of
@@ -64,6 +69,11 @@ UNREAD: Final = 13
 """A format number, 1 byte, and operations in that format, as a peer of a newer release sent them. This release passes them on; one that
 knows the format integrates them. CHANGES have format 0. A release whose own stores have another format must use a kind of
 its own that readers must understand."""
+RECORDS: Final = 14
+"""Changes of the records beside the text, in crdt's encoding of records: all of one write, so that they are there together or not at all.
+Only in a server's store."""
+RECORDS_REPLICA: Final = 15
+"""All records beside the text. It takes the place of all earlier ones; each opening of the document that writes some begins with it."""
 CELLS: Final = 128
 """1 byte, the form (`notebook.cells.FORM`): the text is the cells of a notebook, and the plain file is made of it as such. Earlier
 releases leave such a document alone: they would write the text over the notebook. Only in a server's store."""
@@ -140,6 +150,8 @@ class RestoredPad:
     """See SENT."""
     unread: tuple[Unread, ...] = ()
     """See UNREAD."""
+    records: Records | None = None
+    """See RECORDS; None if there are none."""
     saved_apart: bool = False
     """Whether machines that did not know of each other have saved, and none since that knew of both. Then it is unknown which of
     them left the base and the plain file."""
@@ -376,6 +388,17 @@ class _Rebuilding:
                 kept.earlier = remember_save(kept.earlier, Version.decode(payload))
             elif kind == SENT:
                 kept.sent = kept.sent.merge(Version.decode(payload))
+            elif kind == RECORDS_REPLICA:
+                from crdt.records import Records
+
+                if Records.is_newer(payload):  # what comes after it belongs to it
+                    kept.records = None
+                    kept.carried.append(record)
+                else:
+                    kept.records = Records.decode(payload)
+            elif kind == RECORDS:
+                if kept.records is not None:
+                    kept.records.integrate(payload)
             elif kind == UNREAD and len(payload) > 1:
                 self._keep_unread(record)
             elif kind != SITE:
@@ -512,6 +535,7 @@ def _replace_log(store: Store, cut: int, kept: RestoredPad) -> None:
     records += [_versions_record(HELD, kept.held)] if kept.held else []
     records.append(Record(STEPS, buffer.take_steps(whole=True)))
     records += _Notes.of(kept).records()
+    records += [] if kept.records is None else [Record(RECORDS_REPLICA, kept.records.encode())]
     records += kept.carried
 
     def verify(read: Sequence[Record]) -> bool:
@@ -634,6 +658,22 @@ class Saver:
         self._held = held if self._begun else ()
         self._notes = _Notes.of(pad) if self._begun else _Notes()
         self._unread = len(pad.unread) if self._begun else 0
+        self.records: RecordsPad | None = None
+        self.records_written = Version()
+        """As `written`, of the records beside the text."""
+        self._records_begun = False
+
+    def keep_records(self, records: RecordsPad, written: Version) -> None:
+        """Write these records beside the text as well from now on; `written` is the version that the store has."""
+        self.records, self.records_written, self._records_begun = records, written, False
+
+    @property
+    def _new_records(self) -> list[Record]:
+        if self.records is None or self.records.records.version <= self.records_written:
+            return []
+        if self._records_begun:
+            return [Record(RECORDS, self.records.records.changes_since(self.records_written))]
+        return [Record(RECORDS_REPLICA, self.records.records.encode())]
 
     @property
     def behind(self) -> bool:
@@ -645,6 +685,7 @@ class Saver:
             or not self._cursor.done
             or pad.saved is not self._saved
             or len(pad.unread) != self._unread
+            or (self.records is not None and not self.records.records.version <= self.records_written)
         )
 
     def begin(self) -> None:
@@ -743,6 +784,10 @@ class Saver:
         if len(self._pad.unread) != self._unread:
             unread = [Record(UNREAD, bytes([it.format]) + it.data) for it in self._pad.unread[self._unread :]]
             records += unread
+        beside = self._new_records
+        if beside:
+            records += beside
+            reached = self.records.records.version if self.records is not None else Version()
         if not records and not self._genesis:
             return False
         if not self._begun or not self._is_named:
@@ -755,6 +800,8 @@ class Saver:
             raise
         self._genesis, self._begun, self._is_named = b"", True, True
         self._uncarried = []
+        if beside:
+            self.records_written, self._records_begun = reached, True
         if unread:
             self._unread += len(unread)
             self._carry([_with_history(buffer.lineage, record) for record in unread])
@@ -783,7 +830,10 @@ class Saver:
 
     def wants_compaction(self) -> bool:
         """Return whether the log is long enough to be replaced by a snapshot."""
-        return self.store.size_since_snapshot > max(COMPACT_BYTES, 8 * len(self._pad.buffer))
+        size = self.store.size_since_snapshot
+        if size <= max(COMPACT_BYTES, 8 * len(self._pad.buffer)):
+            return False
+        return self.records is None or size > 2 * len(self.records.records.encode())
 
     def prepare_compaction(self) -> Callable[[], None]:
         """Return a function that replaces the log written so far by a snapshot; call it in a thread. Typing continues meanwhile.
@@ -820,8 +870,11 @@ class Saver:
             ancestors=pad.ancestors,
             earlier=pad.earlier,
             sent=pad.sent,
+            records=self.records.records if self.records is not None else None,
         )
         _replace_log(self.store, self.store.cut(), kept)
+        if self.records is not None:
+            self.records_written, self._records_begun = self.records.records.version, True
         self._genesis, self._again, self._begun = b"", None, True
         self._uncarried = []
         self._steps_lost = False
@@ -857,7 +910,12 @@ class Saver:
 
     def for_new_store(self, store: Store) -> Saver:
         """Return a saver of the same pad, with the same notes, for an empty store."""
-        return Saver(self._pad, store, Version(), brought=self._brought, awaited=self.awaited, held=self.held)
+        saver = Saver(
+            self._pad, store, Version(), brought=self._brought, awaited=self.awaited, held=self.held
+        )
+        if self.records is not None:
+            saver.keep_records(self.records, Version())
+        return saver
 
     def rest_of_snapshot(self) -> list[Record]:
         """Return the records of a snapshot that a saver made by `for_new_store` does not write."""

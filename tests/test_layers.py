@@ -102,7 +102,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "jpterm_like.access": (*LEAVES, "jpterm_like.config", "jpterm_like.files", "jpterm_like.places", "jpterm_like.sync",
                            "jpterm_like.transports"),
     "jpterm_like.retention": (*SHARED, "jpterm_like.last_time", "jpterm_like.collection"),
-    "jpterm_like.client": (*SHARED, "jpterm_like.history"),
+    "jpterm_like.client": (*SHARED, "jpterm_like.history", "jpterm_like.notebook"),
     "jpterm_like.server": (*SHARED, "jpterm_like.notebook", "jpterm_like.retention", "jpterm_like.collection", "jpterm_like.packs", "jpterm_like.places"),
     "jpterm_like.index": ("crdt", "jpterm_like.errors", "jpterm_like.config", "jpterm_like.files", "jpterm_like.history",
                           "jpterm_like.access", "jpterm_like.storage", "jpterm_like.saver", "jpterm_like.stores"),

@@ -57,6 +57,13 @@ class Decided:
     """Something was decided about what others and I did apart: see `client.session.steps`."""
 
 
+class OutputsChanged(NamedTuple):
+    """What cells of a notebook gave may have changed, or the state of its kernel: see `client.session.outputs_of`."""
+
+    cells: frozenset[str]
+    """Their ids. Empty: all, or the kernel alone."""
+
+
 class PeopleChanged:
     """Someone joined, left, or moved a caret: see `client.session.people`."""
 
@@ -93,7 +100,18 @@ class Said(NamedTuple):
     line: str
 
 
-Event = Changed | Reset | ApartChanged | Decided | PeopleChanged | StatusChanged | Notice | Settled | Said
+Event = (
+    Changed
+    | Reset
+    | ApartChanged
+    | Decided
+    | OutputsChanged
+    | PeopleChanged
+    | StatusChanged
+    | Notice
+    | Settled
+    | Said
+)
 
 
 class Whereabout(NamedTuple):

@@ -246,6 +246,7 @@ class Joining(SameMoment):
         if self.status.state != "connected":
             self._connection.set_status(Status("connected"))
         self._show_caret()
+        self._open_records()
 
     def _has_more_than(self, channel: int) -> bool:
         """Whether something was written here that the server does not have."""

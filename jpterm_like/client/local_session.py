@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from crdt import Outcome
     from jpterm_like.client.history_migration import HistoryMigration
     from jpterm_like.client.last_visit import LastVisit, Parted
+    from jpterm_like.client.records import FollowedRecords
     from jpterm_like.history.apart import Apart, Work
     from jpterm_like.history.decisions import Step
     from jpterm_like.history.operations import OperationSet
@@ -117,6 +118,8 @@ class LocalSession:
             lambda: self._settle("journal"),
             lambda: self._address.key,
         )
+        self._records: FollowedRecords | None = None
+        """The records beside the text, once somebody has asked for them."""
         self._listeners: list[Callable[[Event], None]] = []
         self._migration: HistoryMigration | None = None
         self._is_between = False

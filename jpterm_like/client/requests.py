@@ -10,7 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final, Literal
 
 from jpterm_like.client.connection import CLOSE_S
-from jpterm_like.client.events import Guest, LineMessage, RequestFailed, Whereabout
+from jpterm_like.client.events import Guest, LineMessage, OutputsChanged, RequestFailed, Whereabout
 from jpterm_like.client.local_session import LocalSession
 from jpterm_like.errors import JptermError
 from jpterm_like.files.charsets import UNKNOWN, Known
@@ -20,6 +20,7 @@ from jpterm_like.transports.base import CannotConnect
 
 # Modules that speak the protocol are loaded once there is a server to speak to: the first screen is painted without them.
 if TYPE_CHECKING:
+    from jpterm_like.notebook.outputs import CellOutputs
     from jpterm_like.sync import wire
     from jpterm_like.sync.link import Link
 
@@ -305,6 +306,42 @@ class ServerRequests(LocalSession):
 
         offline = "The history was not restarted: the server cannot be reached now."
         await self._ask(wire.Restart, offline)
+
+    # ------------------------------------------------------------------ the records beside the text
+
+    def follow_outputs(self) -> None:
+        """Have the outputs of a notebook here from now on; `OutputsChanged` tells when there are some."""
+        if self._records is None:
+            from jpterm_like.client.records import FollowedRecords
+
+            self._records = FollowedRecords(lambda cells: self._notify(OutputsChanged(cells)))
+        self._open_records()
+
+    def _open_records(self) -> None:
+        """Ask for the records beside the text, if somebody wants them and the text is open on this link."""
+        link, records = self._link, self._records
+        beside = self._connection.channel
+        if records is None or link is None or beside not in link.channels or records.channel >= 0:
+            return
+        from jpterm_like.sync import wire
+
+        if self._connection.has(wire.RECORDS):
+            number, request = self._connection.next_channel(), self._connection.next_request()
+            records.open(link, beside, number, request)
+            self._connection.wake()
+
+    def outputs_of(self, cell: str) -> CellOutputs:
+        """What a cell of a notebook gave, as far as it is here; the same object until it changes."""
+        if self._records is None:
+            from jpterm_like.notebook.outputs import NOTHING
+
+            return NOTHING
+        return self._records.outputs_of(cell)
+
+    @property
+    def kernel_line(self) -> str:
+        """A line about the notebook's kernel; empty if there is none."""
+        return "" if self._records is None else self._records.kernel_line
 
     async def _ask(self, make: Callable[[int, int], wire.Request], offline: str) -> wire.Answer:
         """Send the server the request that `make` makes for a channel and a number, and return its answer.

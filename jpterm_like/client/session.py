@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from crdt import Patch, TextBuffer
 from jpterm_like.background import restart_on_failure
 from jpterm_like.client.connection import CLOSE_S
-from jpterm_like.client.events import Notice, Said, Status, StatusChanged
+from jpterm_like.client.events import Notice, OutputsChanged, Said, Status, StatusChanged
 from jpterm_like.client.joining import Joining
 from jpterm_like.client.topics import begun_by, ended_by
 from jpterm_like.errors import READ_ONLY, WRITABLE
@@ -25,6 +25,7 @@ from jpterm_like.sync.presence import EXPIRY_S, REFRESH_S
 
 # Modules that speak the protocol are loaded once there is a server to speak to: the first screen is painted without them.
 if TYPE_CHECKING:
+    from jpterm_like.client.records import FollowedRecords
     from jpterm_like.sync import events
     from jpterm_like.sync.link import Link
 
@@ -116,6 +117,8 @@ class Session(Joining):
     # ------------------------------------------------------------------ events of the link
 
     def _on_lost(self, link: Link) -> None:
+        if self._records is not None:
+            self._records.forget_link()
         channel = link.channels.get(self._connection.channel)
         if channel is not None and channel.pad is self.pad and self._caught_up.is_set():
             self._part()
@@ -127,10 +130,33 @@ class Session(Joining):
             self._migration.end()
             self._migration = None
 
+    def _is_of_records(self, event: events.Event, records: FollowedRecords) -> bool:
+        """Handle an event of the channel with the records; return whether it is one."""
+        from jpterm_like.sync import events, wire
+
+        match event:
+            case events.CaughtUp(channel) if channel == records.channel:
+                records.is_there = True
+                self._notify(OutputsChanged(frozenset()))
+                self._connection.wake_waiters()
+            case events.OtherHistory(channel) if channel == records.channel:
+                records.begin_anew()
+                self._notify(OutputsChanged(frozenset()))
+                self._open_records()
+            case events.Admitted(channel) | events.Received(channel) if channel == records.channel:
+                pass
+            case wire.Refuse(_, request) | wire.Done(request) if request == records.request:
+                pass
+            case _:
+                return False
+        return True
+
     async def _handle(self, event: events.Event) -> None:
         from jpterm_like.sync import events, wire
         from jpterm_like.textdiff.diff import diff
 
+        if self._records is not None and self._is_of_records(event, self._records):
+            return
         match event:
             case events.Greeted(_, server):
                 self._server = server

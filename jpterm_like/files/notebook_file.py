@@ -5,6 +5,7 @@ What is known of such a file (`charsets.Known`) has the ids that its cells have 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -12,7 +13,7 @@ from typing import Final
 from jpterm_like.files.charsets import UTF_8, Known
 from jpterm_like.notebook.cells import marker, parts_of, split_cells
 from jpterm_like.notebook.convert import cells_of, file_of, first_ids, text_of
-from jpterm_like.notebook.ipynb import FileCell, NotANotebook, NotebookFile, read_notebook
+from jpterm_like.notebook.ipynb import FileCell, NotANotebook, NotebookFile, Result, read_notebook
 from jpterm_like.notebook.merge import carry_ids, merge_cells
 from jpterm_like.textdiff.merge import Merge
 
@@ -48,16 +49,36 @@ def cell_texts(state: Known) -> dict[str, str]:
     }
 
 
-def encode_cells(text: str, base: Known, former: Mapping[str, str] | None = None) -> Known:
+def cell_results(state: Known) -> dict[str, Result]:
+    """The outputs that each cell of code has in a state, by its id in the text."""
+    file = _noted(state)
+    found = {}
+    for name, cell in zip(_ids_of(file, state), file.cells, strict=True):
+        if cell.kind == "code":
+            value = json.loads(file.text[cell.start : cell.end])
+            number, outputs = value.get("execution_count"), value.get("outputs")
+            found[name] = Result(
+                number if type(number) is int and 0 <= number < 2**31 else None,
+                [each for each in outputs if isinstance(each, dict)] if isinstance(outputs, list) else [],
+            )
+    return found
+
+
+def encode_cells(
+    text: str,
+    base: Known,
+    former: Mapping[str, str] | None = None,
+    results: Mapping[str, Result] | None = None,
+) -> Known:
     """The state of a notebook file that holds this text, made of the one that was last read or written.
 
-    `former` is what cells were that went from the file; see `cell_texts`.
+    `former` is what cells were that went from the file (see `cell_texts`), `results` what runs gave.
     """
     text = _SURROGATES.sub("\ufffd", text)
     if not base.raw.strip() and not text:
         return base
     file = _noted(base)
-    written, ids = file_of(file, _ids_of(file, base), text, former)
+    written, ids = file_of(file, _ids_of(file, base), text, former, results)
     return base._replace(raw=written.encode("utf-8"), charset=UTF_8, cells=tuple(ids))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from jpterm_like.notebook.cells import assign_ids, join_cells, split_cells
-from jpterm_like.notebook.ipynb import Cell, FileCell, NotebookFile
+from jpterm_like.notebook.ipynb import Cell, FileCell, NotebookFile, Result
 
 
 def first_ids(file: NotebookFile) -> list[str]:
@@ -28,16 +28,22 @@ def text_of(file: NotebookFile, ids: Sequence[str]) -> str:
 
 
 def file_of(
-    file: NotebookFile, ids: Sequence[str], text: str, former: Mapping[str, str] | None = None
+    file: NotebookFile,
+    ids: Sequence[str],
+    text: str,
+    former: Mapping[str, str] | None = None,
+    results: Mapping[str, Result] | None = None,
 ) -> tuple[str, list[str]]:
     """The file with the cells of a text, and the ids of its cells. A file that holds them already stays as it is.
 
-    `former` is what cells were that the file had before, by their ids in the text.
+    `former` is what cells were that the file had before, and `results` what runs gave, by their ids in the text.
     """
     cells = split_cells(text)
     # The mender gives ids at once; if it could not, they are made of the place.
     names = assign_ids([cell.id or None for cell in cells])
     numbers = {name: at for at, name in enumerate(ids)}
     return file.with_cells(
-        [(numbers.get(name), cell._replace(id=name)) for name, cell in zip(names, cells, strict=True)], former
+        [(numbers.get(name), cell._replace(id=name)) for name, cell in zip(names, cells, strict=True)],
+        former,
+        results,
     ), names

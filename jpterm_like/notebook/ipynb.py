@@ -49,6 +49,13 @@ class Cell(NamedTuple):
     source: str
 
 
+class Result(NamedTuple):
+    """What a run gave, as the file has it."""
+
+    number: int | None
+    outputs: list[dict[str, Any]]
+
+
 class FileCell(NamedTuple):
     """A cell of a file."""
 
@@ -112,17 +119,27 @@ class NotebookFile:
     style: _Style
 
     def with_cells(
-        self, cells: Sequence[tuple[int | None, Cell]], former: Mapping[str, str] | None = None
+        self,
+        cells: Sequence[tuple[int | None, Cell]],
+        former: Mapping[str, str] | None = None,
+        results: Mapping[str, Result] | None = None,
     ) -> str:
         """The file with these cells, each with the number of the one here that it was, or None if it is new.
 
         The same cells give the same text. Outputs and metadata go with the number; or with the id, for new ones that the file had
-        before: `former` is what they were in it.
+        before: `former` is what they were in it. `results` are new outputs, by the ids of the cells.
         """
         parts = [
             self._new(cell, former or {}) if at is None else self._changed(self.cells[at], cell)
             for at, cell in cells
         ]
+        if results:
+            parts = [
+                self._with_result(part, results[cell.id])
+                if cell.kind == "code" and cell.id in results
+                else part
+                for part, (_, cell) in zip(parts, cells, strict=True)
+            ]
         start, end = self.array
         spans = [(cell.start, cell.end) for cell in self.cells]
         if parts or spans:
@@ -208,6 +225,15 @@ class NotebookFile:
         spans = [(member.start, member.end) for member in members]
         numbers = [*kept, *[None] * len(added)]
         return "{" + self._items(old.start, old.end, spans, parts, numbers, 3) + "}"
+
+    def _with_result(self, text: str, result: Result) -> str:
+        """The text of a cell with other outputs."""
+        values = {"execution_count": result.number, "outputs": result.outputs}
+        for member in reversed(_object(text, 0)[0]):
+            if member.key in values and member.value != values[member.key]:
+                value = self.style.dump(values[member.key], 3)
+                text = text[: member.value_start] + value + text[member.end :]
+        return text
 
     def _source(self, member: _Member, source: str) -> str:
         if isinstance(member.value, str):

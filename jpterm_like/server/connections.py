@@ -28,6 +28,8 @@ class Connection:
         self.conversation: Conversation | None = None
         self.documents: dict[int, OpenDocument] = {}
         """The document that is open on each channel."""
+        self.records: dict[int, int] = {}
+        """For each channel with records: that of the document beside which they are."""
         self.merge_turns: dict[int, Turn] = {}
         """The turn to merge of each channel that is bringing in a text of another history."""
         self.pings: dict[int, asyncio.Future[None]] = {}
@@ -51,6 +53,8 @@ class OpenDocument:
         self.document = document
         self.frames = FrameCache()
         """Shared by the links of all connections that have it open."""
+        self.record_frames = FrameCache()
+        """The same of the records beside the text."""
         self.is_open = True
         """False once it was closed: timers and sets may still hold it then."""
         self.merge_lock = asyncio.Lock()

@@ -134,8 +134,11 @@ _END_BYTES: Final = 16
 
 
 if TYPE_CHECKING:
+    from crdt.records import Records
+    from jpterm_like.notebook.ipynb import Result
     from jpterm_like.server.gone_cells import GoneCells
     from jpterm_like.server.mender import Mender
+    from jpterm_like.server.notebook_records import NotebookRecords
 
 log = logging.getLogger("jpterm_like.server.document")
 
@@ -230,6 +233,8 @@ class Document:
         self._filing = asyncio.Lock()
         self._closed = False
         pad.on_patch.append(lambda patch, origin: self.remove_late_duplicates())
+        self.records: NotebookRecords | None = None
+        """Of a notebook: what its cells gave."""
         self._mender: Mender | None = None
         self._gone_cells: GoneCells | None = None
         if base.cells is not None:
@@ -243,6 +248,25 @@ class Document:
         self._mender = Mender(self.pad, lambda: bool(self.saver.awaited))
         self._gone_cells = GoneCells(self.saver.store.read_blob(GONE_CELLS))
 
+    def begin_records(self, kept: Records | None) -> None:
+        """Begin the records beside the text of a notebook, with those that the store has."""
+        from jpterm_like.server.notebook_records import NotebookRecords
+
+        self.records = NotebookRecords(kept)
+        self.saver.keep_records(self.records.pad, self.records.pad.records.version)
+
+    async def read_outputs(self) -> None:
+        """Have the records hold what the file has for the cells, where that is not what they have; once for each state of the file."""
+        records = self.records
+        if records is not None and self._plain is not None and self._base.raw != records.read_raw:
+            from jpterm_like.files.notebook_file import cell_results
+
+            base = self._base
+            found = await asyncio.to_thread(cell_results, base)
+            if base is self._base:
+                records.take_file(found)
+                records.read_raw = base.raw
+
     @property
     def is_notebook(self) -> bool:
         """Whether the text is the cells of a notebook."""
@@ -250,13 +274,15 @@ class Document:
 
     @property
     def is_saved(self) -> bool:
-        """Whether the plain file holds the current text."""
-        return self.pad.saved == self.pad.buffer.version
+        """Whether the plain file holds the current text, and what its cells gave."""
+        has_all = self.records is None or not self.records.has_unsaved
+        return has_all and self.pad.saved == self.pad.buffer.version
 
     @property
     def is_stored(self) -> bool:
-        """Whether all of the text is flushed to the store."""
-        return self.pad.buffer.version <= self.pad.stored
+        """Whether all of the text is flushed to the store, and the records beside it."""
+        has_all = self.records is None or self.records.pad.is_stored
+        return has_all and self.pad.buffer.version <= self.pad.stored
 
     @property
     def where_kept(self) -> str:
@@ -620,7 +646,8 @@ class Document:
         version = pad.buffer.version
         try:
             former = None if self._gone_cells is None else self._gone_cells.texts
-            coming = await asyncio.to_thread(_encode, text, self._base, form, former)
+            results = self.records.unsaved() if self.records is not None else {}
+            coming = await asyncio.to_thread(_encode, text, self._base, form, former, results)
         except NotInCharset as problem:
             raise JptermError(
                 f"{self.name} was not saved: {problem}. Replace it there, or use the command “Save in another encoding”."
@@ -665,6 +692,8 @@ class Document:
         self.is_missing = False
         self.made_folder = missing
         pad.mark_saved(version)
+        if self.records is not None:
+            self.records.note_saved(results)
         self._clear_warnings()
         self._tell_form()
         try:
@@ -914,6 +943,11 @@ class Document:
         if self._gone_cells is not None:
             self._gone_cells.follow(self._base, plain.known)
         self._base = plain.known._replace(is_chosen=is_chosen)
+        if self.records is not None and self.records.read_raw is not None:
+            from jpterm_like.files.notebook_file import cell_results
+
+            self.records.take_file(cell_results(self._base))
+            self.records.read_raw = self._base.raw
         self._tell_form()
         pad, set_back = self.pad, False
         if len(pad.buffer) == len(plain.text) and pad.buffer.text == plain.text:
@@ -1163,12 +1197,18 @@ def _missing_folder(path: Path) -> str:
     return "" if nearest == path.parent else str(path.parent.relative_to(nearest))
 
 
-def _encode(text: str, base: Known, form: Form | None, former: Mapping[str, str] | None = None) -> Known:
+def _encode(
+    text: str,
+    base: Known,
+    form: Form | None,
+    former: Mapping[str, str] | None = None,
+    results: Mapping[str, Result] | None = None,
+) -> Known:
     """Return what the file is to hold: a text in a form, or in that of the base. Raises as `encode_plain`."""
     if base.cells is not None:
         from jpterm_like.files.notebook_file import encode_cells
 
-        return encode_cells(text, base, former)
+        return encode_cells(text, base, former, results)
     if form is None:
         return base._replace(raw=encode_plain(text, base.raw, base.charset))
     raw = encode_as(text, form.charset, bom=form.bom, end=form.ends[0])

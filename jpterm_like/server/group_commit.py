@@ -134,19 +134,23 @@ class GroupCommit:
     async def _sync(self, documents: list[OpenDocument]) -> None:
         """Flush the stores; afterwards these documents are stored up to what was written before."""
         written = {
-            opened.document.saver.store: (opened, opened.document.saver.written) for opened in documents
+            saver.store: (opened, saver.written, saver.records_written)
+            for opened in documents
+            for saver in (opened.document.saver,)
         }
         try:
             await self._storage.sync(list(written))
         except SyncFailed as problem:
             for store, reason in problem.failures:
-                opened, _ = written.pop(store)
+                opened, _, _ = written.pop(store)
                 if isinstance(reason, StoreLost):
                     await self._recreate_store(opened)
                 else:
                     self._report_not_stored(opened, reason)
-        for opened, version in written.values():
+        for opened, version, of_records in written.values():
             opened.document.pad.mark_stored(version)
+            if opened.document.records is not None:
+                opened.document.records.pad.mark_stored(of_records)
 
     def _report_not_stored(self, opened: OpenDocument, problem: JptermError) -> None:
         """Notify everyone in the document, and try again after COMMIT_RETRY_S."""

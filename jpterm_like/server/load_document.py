@@ -153,6 +153,8 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
             or "an earlier release began its history; with everything saved, it is edited by cell from its next opening on"
         )
         document.remarks.append(f"{name} is edited as text, not by cell: {why}.")
+    if document.is_notebook:
+        document.begin_records(kept.records)
     document.load_identity()
     document.load_discards()
     document.load_protection()

@@ -140,6 +140,9 @@ class OpenDocuments:
         document.on_written = lambda: self._commits.request(opened)
         document.pad.on_news.append(lambda: self._broadcast.note(opened))
         document.pad.on_patch.append(lambda patch, origin: self._upkeep.note_change(opened))
+        if document.records is not None:
+            document.records.pad.on_news.append(lambda: self._broadcast.note(opened))
+            document.records.on_result.append(lambda: self._upkeep.note_change(opened))
         if not document.is_saved:
             self._upkeep.note_change(opened)
         self._broadcast.note(opened)

@@ -300,9 +300,16 @@ class Server:
                 self._tasks.start(self._carry(connection, request, collection, folder), connection)
             case wire.Done(request):
                 self._admission.note_answer(connection, request)
+            case wire.OpenRecords():
+                self._tasks.start(self._open_records(connection, event), connection)
+            case events.Left(channel) if connection.records.pop(channel, None) is not None:
+                connection.link.detach(channel)
             case events.Left(channel):
                 self._admission.leave(connection, channel)
                 connection.link.detach(channel)
+                for number in [each for each, beside in connection.records.items() if beside == channel]:
+                    del connection.records[number]
+                    connection.link.detach(number)
 
     async def _save(
         self,
@@ -393,6 +400,24 @@ class Server:
                 for other in {other for other, _ in opened.members}:
                     other.link.end("moved", f"The history of {name} begins anew.")
                     other.wake()
+        connection.wake()
+
+    async def _open_records(self, connection: Connection, asked: wire.OpenRecords) -> None:
+        """Let a connection read the records beside a text that it has open."""
+        opened = connection.documents[asked.channel]
+        document = opened.document
+        records = document.records
+        if records is None:
+            connection.link.refuse("missing", f"{document.name} has no outputs.", request=asked.request)
+        else:
+            await document.read_outputs()
+            if (
+                connection.documents.get(asked.channel) is opened
+                and asked.channel in connection.link.channels
+            ):
+                connection.records[asked.number] = asked.channel
+                connection.link.admit_to_records(asked, records.pad, opened.record_frames)
+                connection.link.done(asked.request)
         connection.wake()
 
     async def _delete(self, connection: Connection, opened: OpenDocument) -> None:

@@ -230,7 +230,7 @@ class Channel:
         self._stored_sent = pad.stored
         if pad.saved <= pad.stored:
             self._saved_sent = pad.saved
-        lineage, version = pad.buffer.lineage, pad.buffer.version
+        lineage, version = pad.lineage, pad.buffer.version
         saved = self._saved_sent or Version()
         same = request.lineage == lineage and request.version == version
         digest = pad.digest() if same else b""

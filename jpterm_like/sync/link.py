@@ -47,6 +47,7 @@ from jpterm_like.sync.frame_cache import FrameCache
 from jpterm_like.sync.opening import TOO_LONG, Opening, OpeningRequest, beyond, is_too_long, overlapping
 from jpterm_like.sync.pad import Pad
 from jpterm_like.sync.presence import Person
+from jpterm_like.sync.records_pad import RecordsPad
 from jpterm_like.sync.unsaved_work import Discard
 from jpterm_like.sync.wire import FEATURES, IDENTITY, PAGES, VERSIONS, Role
 
@@ -344,6 +345,17 @@ class Link:
             self._say(wire.Known(number, document))
         self._say(request)
 
+    def open_records(self, number: int, pad: RecordsPad, beside: int, request: int) -> wire.Refuse | None:
+        """Ask for the records beside the pad of the channel `beside`; None, or a refusal if the server's release has none."""
+        lineage = pad.lineage or None
+        version = pad.buffer.version if lineage else Version()
+        opening = wire.Open(number, "", False, pad.buffer.site, lineage, version, b"", False)
+        self._closed.discard(number)
+        refusal = self.ask(wire.OpenRecords(beside, request, number, lineage, version))
+        if refusal is None:
+            self._openings[number] = Opening(opening, pad, frozenset(), hears_first=False)
+        return refusal
+
     def send_ancestor(self, number: int, note: Ancestor) -> None:
         """Say what of other histories is in the pad, or will be with what is sent after this."""
         if not note.is_too_long:
@@ -419,7 +431,7 @@ class Link:
         if asked is None:  # it has closed the channel meanwhile
             return
         request = asked.request
-        same = request.lineage == pad.buffer.lineage
+        same = request.lineage == pad.lineage
         known = overlapping(request.version, pad.buffer.version) if same else Version()
         cursor = pad.cursor(known, self, shares=True)
         channel = Channel(number, pad, cursor, role, request.site, self.features, frames)
@@ -438,6 +450,27 @@ class Link:
         for note in pad.ancestors:
             self.send_ancestor(number, note)
         self._say(opened)
+
+    def admit_to_records(
+        self, asked: wire.OpenRecords, pad: RecordsPad, frames: FrameCache | None = None
+    ) -> None:
+        """Let the peer read the records that it asked for. Nobody but their server writes them."""
+        number = asked.number
+        if number in self.channels or number in self._asked:
+            self.end("nonsense", f"Channel {number} is open.")
+            return
+        if len(self.channels) + len(self._asked) >= CHANNELS_MAX:
+            self.refuse("limit", f"At most {CHANNELS_MAX} pads on one connection.", request=asked.request)
+            return
+        known = asked.version if asked.lineage == pad.lineage else Version()
+        site = self.channels[asked.channel].site
+        channel = Channel(
+            number, pad, pad.cursor(known, self, shares=True), "view", site, self.features, frames
+        )
+        channel.site_count = len(asked.version)
+        self.channels[number] = channel
+        opening = wire.Open(number, "", False, site, asked.lineage, asked.version, b"", False)
+        self._say(channel.answer_opening(opening))
 
     def awaits_opening(self, number: int) -> bool:
         """Whether the peer waits for the answer to its opening of a channel."""
@@ -669,7 +702,7 @@ class Link:
             self._events.append(OtherHistory(number, diverged=not other))
             return
         if request.lineage is None:
-            pad.buffer.lineage = message.lineage
+            pad.lineage = message.lineage
         cursor = pad.cursor(overlapping(message.version, pad.buffer.version), self)
         channel = Channel(number, pad, cursor, message.role, request.site, self.features)
         channel.goal = channel.theirs = message.version

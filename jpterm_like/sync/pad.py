@@ -97,6 +97,15 @@ class Pad:
         """Server: the sites of those who are here, with the clock that each had at its opening. Operations from there on are accepted from its own
         connection only; earlier ones from anybody, because the store of a backup lacks them."""
 
+    @property
+    def lineage(self) -> bytes:
+        """The history that this is a replica of."""
+        return self.buffer.lineage
+
+    @lineage.setter
+    def lineage(self, lineage: bytes) -> None:
+        self.buffer.lineage = lineage
+
     # ------------------------------------------------------------------ text
 
     def replace(self, start: int, end: int, text: str, now: float) -> Patch:

@@ -85,6 +85,8 @@ CARRYING: Final = "carrying"
 """Owners have the texts of a folder written into packs, and packs taken in: messages 74 to 76."""
 NOTEBOOKS: Final = "notebooks"
 """The text of a notebook is its cells; an earlier release has its JSON instead, and would merge the one into the other."""
+RECORDS: Final = "records"
+"""Records beside a pad, such as the outputs of a notebook, are read on a channel of their own: message 80."""
 FEATURES: Final[tuple[str, ...]] = (
     HELD,
     PAGES,
@@ -102,6 +104,7 @@ FEATURES: Final[tuple[str, ...]] = (
     GUESTS,
     CARRYING,
     NOTEBOOKS,
+    RECORDS,
 )
 """What this release can do beyond the protocol, as `Hello` and `Welcome` say it. A message or a field value that came with a
 feature is only sent to a peer that has the feature too. The fields of a message never change; a new message has a new number."""
@@ -1014,6 +1017,17 @@ class CarryProgress(Answer):
 
     done: Count
     of: Count
+
+
+@message(80, feature=RECORDS, needs="view", act="show the outputs of notebooks")
+class OpenRecords(Request):
+    """Read the records beside the pad. `Opened` or `OpenedSince` for the new channel comes before the answer, which is `Done`."""
+
+    number: ChannelNumber
+    """Of the new channel."""
+    lineage: Lineage | None
+    """Of those that I have; None: I have none."""
+    version: Version
 
 
 # ---------------------------------------------------------------------- frames

@@ -50,6 +50,7 @@ from jpterm_like.storage.folder import FolderStorage
 from jpterm_like.sync import wire
 from jpterm_like.sync.ancestry import Ancestor, Identity
 from jpterm_like.sync.pad import Pad
+from jpterm_like.sync.records_pad import RecordsPad
 from jpterm_like.sync.unsaved_work import Discard, encode_discards
 
 GOLDEN = Path(__file__).parent
@@ -104,6 +105,8 @@ def main() -> None:
         make_sent(folder / "sent", random.Random(f"{SEED} sent"))
     if not (folder / "cells").exists():
         make_cells(folder / "cells", random.Random(f"{SEED} cells"))
+    if not (folder / "beside").exists():
+        make_beside(folder / "beside", random.Random(f"{SEED} beside"))
     if not (folder / "place").exists():
         make_place(folder / "place", random.Random(f"{SEED} place"))
     write_once(folder / "config.toml", CONFIG.encode())
@@ -320,6 +323,25 @@ def make_cells(folder: Path, chance: random.Random) -> None:
         store.close()
         shutil.copytree(temporary, folder / "store", ignore=shutil.ignore_patterns("lock"))
     write_once(folder / "cells.json", dumped({"text": text, "raw": raw.decode(), "ids": ["a", "b"]}).encode())
+
+
+def make_beside(folder: Path, chance: random.Random) -> None:
+    """A server's store of a text with records beside it: those of one opening, whole, and what came later."""
+    pad = Pad(TextBuffer.genesis("one", author="disk", site=chance.randrange(1, 2**64)))
+    beside = RecordsPad(Records(site=chance.randrange(1, 2**64)), bytes(16))
+    with tempfile.TemporaryDirectory() as temporary:
+        store = FolderStorage(Path(temporary)).open("notes.ipynb")
+        saver = Saver(pad, store, Version(), genesis=b"one")
+        saver.keep_records(beside, Version())
+        for number in range(3):
+            beside.records.put("cell/a", {"run": f"{number}", "file": ""})
+            beside.records.put(f"run/{number}", {"cell": "a", "by": "ann", "state": "ok", "number": number})
+            beside.publish()
+            saver.write()
+        store.close()
+        shutil.copytree(temporary, folder / "store", ignore=shutil.ignore_patterns("lock"))
+    found = {key: beside.records.get(key) for key in beside.records.keys()}  # noqa: SIM118
+    write_once(folder / "beside.json", dumped(found).encode())
 
 
 def make_place(folder: Path, chance: random.Random) -> None:

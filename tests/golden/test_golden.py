@@ -198,6 +198,20 @@ def test_the_store_of_a_notebook_is_read(tmp_path: Path) -> None:
     store.close()
 
 
+def test_the_records_beside_a_text_are_read(tmp_path: Path) -> None:
+    """As they were written, and from the snapshot that replaces them."""
+    expected = json.loads((GOLDEN / "0.2.0" / "beside" / "beside.json").read_text("utf-8"))
+    shutil.copytree(GOLDEN / "0.2.0" / "beside" / "store", tmp_path / "store")
+    storage = FolderStorage(tmp_path / "store")
+    for _ in range(2):
+        store = storage.open("notes.ipynb")
+        kept = restore(store, author="bob")
+        assert kept.buffer is not None and kept.records is not None
+        assert {key: kept.records.get(key) for key in kept.records.keys()} == expected  # noqa: SIM118
+        Saver(kept.pad(), store, kept.buffer.version, kept.sites).prepare_compaction()()
+        store.close()
+
+
 def test_every_kind_of_record_is_among_them() -> None:
     """A new kind or blob is added to `make` as files of their own; what is there never changes."""
     found: set[int] = set()

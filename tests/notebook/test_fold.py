@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 from crdt.records import Records
 from jpterm_like.notebook.fold import Fold
@@ -14,17 +15,18 @@ from jpterm_like.notebook.runs import Run, outputs_json, parts_of_run, shown_run
 RUN = "0" * 32
 
 
-class Said(NamedTuple):
+@dataclass(frozen=True)
+class Said:
     """An entry of a keeper's log."""
 
     number: int
     kind: str = "received"
     channel: str = "iopub"
     seconds: float = 1.0
-    header: dict[str, Any] = {}
-    parent: dict[str, Any] = {}
-    metadata: dict[str, Any] = {}
-    content: dict[str, Any] = {}
+    header: dict[str, Any] = field(default_factory=dict)
+    parent: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    content: dict[str, Any] = field(default_factory=dict)
     buffers: tuple[bytes, ...] = ()
 
 

@@ -72,6 +72,8 @@ MESSAGES: list[wire.Message] = [
     wire.Read(27, "docs/plan.md", 131072),
     wire.TextPart(27, "naïve".encode(), True),
     wire.Carry(35, b"c" * 16, "/home/ann/notes"),
+    wire.OpenRecords(3, 36, 4, None, Version()),
+    wire.OpenRecords(3, 36, 4, b"l" * 16, VERSION),
     wire.Carried(35, 12, 3, 5, 1, ("Bob",), 0, ("There is another plan.md here.",), ()),
     wire.CarryProgress(35, 340, 1000),
     wire.FileForm(3, True, "iso8859-1", False, ("\r\n", "\n")),
