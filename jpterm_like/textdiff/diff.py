@@ -214,12 +214,34 @@ def _in_like_lines(old: list[str], new: list[str], both: Set[str]) -> list[tuple
         )
         and old_stays.get(pair[0]) == new_stays.get(pair[1])
     ]
+    kept = _with_words_around(kept, old, new, old_rows, new_rows)
     blocks: list[tuple[int, int, int]] = []
     for (old_at, new_at), following in zip(kept, [*kept[1:], (len(old), len(new))], strict=False):
         # The end of a line is matched with its last word, and not with the end of a later line.
         ends = old[old_at + 1 : following[0]][:1] == new[new_at + 1 : following[1]][:1] == ["\n"]
         blocks.append((old_at, new_at, 1 + ends))
     return merge_blocks(blocks)
+
+
+def _with_words_around(
+    pairs: list[tuple[int, int]], old: list[str], new: list[str], old_rows: list[int], new_rows: list[int]
+) -> list[tuple[int, int]]:
+    """Add the equal words beside each pair, in its lines: those at the start of a line may have been paired with an earlier line."""
+    found: list[tuple[int, int]] = []
+    low = (-1, -1)
+    for pair, stop in zip(pairs, [*pairs[1:], (len(old), len(new))], strict=False):
+        rows = old_rows[pair[0]], new_rows[pair[1]]
+        around = [pair]
+        for step, end in ((-1, low), (1, stop)):
+            old_at, new_at = pair[0] + step, pair[1] + step
+            while old_at != end[0] and new_at != end[1] and old[old_at] == new[new_at]:
+                if (old_rows[old_at], new_rows[new_at]) != rows:
+                    break
+                around.append((old_at, new_at))
+                old_at, new_at = old_at + step, new_at + step
+        found += sorted(around)
+        low = found[-1]
+    return found
 
 
 def _are_like(share: int, one: int, other: int) -> bool:

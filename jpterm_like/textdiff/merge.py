@@ -289,7 +289,7 @@ def _join_close_regions(base: str, regions: list[_Region]) -> list[_Region]:
             between, last = 0, end
             while last < len(regions) and between <= WEAK_INK:
                 gap = base[regions[last - 1].end : regions[last].start]
-                if "\n" in gap:
+                if base.startswith("\n", regions[last].start - 1) or "\n" in gap:
                     break
                 between += ink(gap)
                 last += 1
@@ -325,8 +325,8 @@ class _Merging:
             base,
             _regions(
                 base,
-                _split_deletions(base, my_hunks, their_hunks),
-                _split_deletions(base, their_hunks, my_hunks),
+                _split_at_changed_lines(base, my_hunks, their_hunks),
+                _split_at_changed_lines(base, their_hunks, my_hunks),
             ),
         )
         self.hunks: list[Hunk] = []
@@ -519,12 +519,18 @@ def _split_at_new_lines(base: str, hunks: list[Hunk], others: list[Hunk]) -> lis
     return pieces
 
 
-def _split_deletions(base: str, hunks: list[Hunk], others: list[Hunk]) -> list[Hunk]:
-    """Cut deletions of several lines so that each line that the other side changed is a piece of its own."""
+def _split_at_changed_lines(base: str, hunks: list[Hunk], others: list[Hunk]) -> list[Hunk]:
+    """Cut hunks of several lines so that each line that the other side changed is a piece of its own.
+
+    The other lines are deleted, since the other side left them as they were. What a hunk put in their place goes to the first line that
+    both changed.
+    """
     pieces: list[Hunk] = []
     for hunk in hunks:
-        at = hunk.start
-        first = bisect_left(others, at, key=lambda other: other.end) if not hunk.text else len(others)
+        at, text = hunk.start, hunk.text
+        first = bisect_left(others, at, key=lambda other: other.end)
+        if text and not _is_whole_lines(base, hunk):
+            first = len(others)
         # The last lines of a text without a final line end are deleted with the line end before them.
         lead = int(base[at : at + 1] == "\n" and hunk.end == len(base) and base[-1] != "\n")
         for other in others[first:]:
@@ -536,13 +542,21 @@ def _split_deletions(base: str, hunks: list[Hunk], others: list[Hunk]) -> list[H
             else:
                 line_end = base.find("\n", max(other.start, other.end - 1 + lead), hunk.end) + 1 - lead
                 line_end = line_end if line_end > 0 else hunk.end
-            for end in (line_start, line_end):
-                if end > at:
-                    pieces.append(Hunk(at, end, ""))
-                    at = end
+            if line_start > at and not (text and line_start == line_end):
+                pieces.append(Hunk(at, line_start, ""))
+                at = line_start
+            if line_end > at and line_end > line_start:
+                pieces.append(Hunk(at, line_end, text))
+                at, text = line_end, ""
         if at < hunk.end or at == hunk.start:
-            pieces.append(Hunk(at, hunk.end, hunk.text))
+            pieces.append(Hunk(at, hunk.end, text))
     return pieces
+
+
+def _is_whole_lines(base: str, hunk: Hunk) -> bool:
+    """Whether a hunk replaces lines by lines, with their ends."""
+    start, end, text = hunk
+    return (start == 0 or base[start - 1] == "\n") and base[end - 1 : end] == "\n" == text[-1:]
 
 
 def _has_at_border(text: str, part: str) -> bool:

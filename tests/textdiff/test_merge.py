@@ -194,8 +194,16 @@ def test_any_three_texts_merge(base: str, mine: str, theirs: str) -> None:
             "# Notes\n\nSome text.\n",
             "<m 3 words>\n<m 0 words>\n",
             "<t 3 words>\n\nSome text.\n",
-            "<t 3 words>\n\nSome text.\n<m 3 words>\n<m 0 words>\n",
-            ["<t 3 words>\n\nSome text.\n<m 3 words>\n<m 0 words>\n"],
+            "<t 3 words>\n<m 3 words>\n<m 0 words>\n",
+            ["<t 3 words>\n<m 3 words>\n<m 0 words>\n"],
+        ),
+        # What a long passage became goes to the line that both changed; the lines that only one deleted are deleted.
+        (
+            "one of them\nand a second\nthen the third\nlast of all\n",
+            "quite other words\n",
+            "one of them\nand a second one\nthen the third\nlast of all\n",
+            "and a second one\nquite other words\n",
+            ["and a second one\nquite other words\n"],
         ),
         # The same line, written in two functions, is in both.
         (
@@ -395,6 +403,51 @@ def test_f01_what_both_have_beyond_the_base_is_there_once(part: int) -> None:
         merged = check_conflicts(base.text, mine.text, theirs.text)
         lines = merged.splitlines(keepends=True)
         assert {line: lines.count(line) for line in written} == dict.fromkeys(written, 1), f"seed {seed}"
+
+
+def token(source: random.Random, name: str) -> str:
+    """A line like no other one."""
+    return " ".join([f"<{name}", *("".join(source.choices("abcdefghijklm", k=9)) for _ in range(2))]) + ">"
+
+
+def with_lines_deleted(base: list[str], source: random.Random, name: str) -> tuple[list[str], set[str]]:
+    """The lines after some were inserted and others deleted, none of them weak; and the deleted ones."""
+    lines, deleted = list(base), set()
+    for number in range(source.randint(0, 4)):
+        old = [line for line in lines if line.startswith("<b")]
+        if source.random() < 0.5:
+            lines.insert(source.randint(0, len(lines)), token(source, f"{name}{number}"))
+        elif old:
+            line = source.choice(old)
+            lines.remove(line)
+            deleted.add(line)
+    return lines, deleted
+
+
+def test_what_one_deleted_and_the_other_left_alone_stays_deleted() -> None:
+    """Amid blank lines a deletion counted as one change of all around it, and came back where the other had inserted lines: in one of
+    twenty of these."""
+    for seed in range(2000):
+        source = random.Random(seed)
+        weak = source.choice([[""], ["", "}", "- a"]])
+        base = [
+            source.choice(weak) if source.random() < 0.5 else token(source, f"b{number}")
+            for number in range(source.randint(1, 10))
+        ]
+        mine, deleted = with_lines_deleted(base, source, "m")
+        theirs, also_deleted = with_lines_deleted(base, source, "t")
+        texts = ["".join(f"{line}\n" for line in lines) for lines in (base, mine, theirs)]
+        merged = merge(*texts).apply(texts[2]).split("\n")
+        wanted = {line for line in (*base, *mine, *theirs) if line.startswith("<")} - deleted - also_deleted
+        assert sorted(line for line in merged if line.startswith("<")) == sorted(wanted), f"seed {seed}"
+
+
+def test_a_line_deleted_before_one_that_begins_alike_is_the_line_that_is_deleted() -> None:
+    """The first words of the next line were taken for its first ones."""
+    assert diff("- [ ] milk from here\n- [ ] eggs from there\n", "- [ ] eggs from there too\n") == [
+        (42, 42, " too"),
+        (0, 21, ""),
+    ]
 
 
 # Work
