@@ -692,7 +692,6 @@ class Editor(Editing, Rows, can_focus=True):
             self.renderer.selected = self.vi.selected(rows[0][0], rows[-1][0])
         if self.session.ready or len(self.session.buffer):
             painted = self.renderer.rows(width, height, self.text_x - gutter, gutter, clock)
-            self.highlighting.parse_soon()
         else:
             painted = [self._joining(y, width, height) for y in range(height)]
         place = self.view.screen_place(self.cursor.caret) if focused and self.session.ready else None

@@ -89,6 +89,8 @@ LATER = {
     "jpterm_like.tui.render.popup",
     "jpterm_like.tui.sync_watch",
     "jpterm_like.tui.syntax.highlighter",
+    "jpterm_like.tui.syntax.parser_process",
+    "jpterm_like.tui.syntax.remote_highlighter",
     "jpterm_like.tui.text.line_changes",
     "jpterm_like.tui.text.links",
     "jpterm_like.tui.text.merge_splices",

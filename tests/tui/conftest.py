@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
+from tests.tui.parser_here import ParserHere
 from tests.tui.story import Story
 
 
@@ -26,6 +27,12 @@ def all_colours(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     """What others do is shown in the next turn of the loop, so nobody waits for a clock."""
     monkeypatch.setattr("jpterm_like.tui.editor.FRAME_S", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def parser_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts are parsed in this process, so that no test waits for another one to start; `test_parser_process` starts some."""
+    monkeypatch.setattr("jpterm_like.tui.syntax.parser_process.ParserProcess", ParserHere)
 
 
 @pytest.fixture(autouse=True)

@@ -1,14 +1,14 @@
-"""Schedules the parser of the syntax highlighting, and chooses the language.
+"""Keeps the highlights of the text on the screen, and chooses its language.
 
-A key is painted first, in the colours there were; the parser continues when the keyboard rests for a moment.
+A key is painted first, in the colours there were; the process that parses hears of it when the keyboard rests for a moment.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Sequence
-from time import thread_time
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from crdt import Patch
 from jpterm_like.tui.commands.editing import Editing
@@ -16,22 +16,18 @@ from jpterm_like.tui.render.rows import RowRenderer
 from jpterm_like.tui.syntax.languages import grammars, language_of
 from jpterm_like.tui.text.line_index import RowChange
 
-REST_S: Final = 0.04
-"""How long the parser waits after an edit, or after the start; keys that come meanwhile go first."""
+if TYPE_CHECKING:
+    from jpterm_like.tui.syntax.parser_process import ParserProcess
+    from jpterm_like.tui.syntax.remote_highlighter import RemoteHighlighter
 
-STEP_S: Final = 0.003
-"""How long the parser runs before the keyboard is served again."""
+REST_S: Final = 0.04
+"""How long the keyboard rests before the text is parsed, after an edit or after the start."""
+
+SIZE_MAX: Final = 8_000_000
+"""Longest text that is highlighted: a tree takes about twenty times the memory of its text."""
 
 GIT_GRAMMARS: Final = ("gitcommit", "gitrebase")
 """The grammars of `syntax.git_files`, for which nothing is parsed."""
-
-LONG_STEP_S: Final = 0.1
-LONG_STEPS_MAX: Final = 3
-"""The steps of that much CPU after which nothing more is parsed: the parser allows no pause in some texts, and each key there waits for it."""
-
-STEPS_MAX: Final = 5_000
-"""After how many steps the parser gives up: texts can be written that it would need hours for. The longest of those that people
-write takes a fifth of that."""
 
 
 class Highlighting:
@@ -44,13 +40,11 @@ class Highlighting:
         self._grammar: str | None = None
         """The chosen grammar; None: by the file's name or its first line."""
         self._opened = False
-        self._steps = 0
-        """How many steps the parser has taken without reaching the end."""
-        self._long_steps = 0
-        """How many steps took LONG_STEP_S since the text was last read without one."""
-        self._is_slow = False
-        """Whether there was one since the text was last read to the end."""
         self._timer: asyncio.TimerHandle | None = None
+        self._process: ParserProcess | None = None
+        self._remote: RemoteHighlighter | None = None
+        """The highlighter of the renderer, where a process parses for it."""
+        self._openings = itertools.count(1)
 
     def grammar_name(self) -> str:
         """The name of the grammar for this text, or ""."""
@@ -72,8 +66,7 @@ class Highlighting:
     def restart(self) -> None:
         """Parse from the beginning, for another text or language."""
         self._opened = False
-        self._steps = self._long_steps = 0
-        self.renderer.syntax = None
+        self.renderer.syntax = self._remote = None
         self._parse_later()
 
     def follow(self, patch: Patch, changes: Sequence[RowChange]) -> None:
@@ -85,71 +78,68 @@ class Highlighting:
 
     def stop(self) -> None:
         """Parse no more."""
+        self._stop_timer()
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _parse_later(self) -> None:
-        self.stop()
+        self._stop_timer()
         self._timer = asyncio.get_running_loop().call_later(REST_S, self._parse)
 
     def _parse(self) -> None:
-        """Parse for STEP_S, and continue after the keyboard was served."""
+        """Open the text, or tell the process what was edited."""
         self._timer = None
         if not self._opened:
             self._opened = True
             self._open()
-        syntax = self.renderer.syntax
-        if syntax is None:
-            return
-        if syntax.hindrance:
-            self._give_up(f"{syntax.hindrance} to parse; its syntax is not coloured.")
-            return
-        if syntax.behind:
-            self._steps += 1
-            began = thread_time()
-            is_done = syntax.step(STEP_S)
-            if thread_time() - began > LONG_STEP_S:
-                self._long_steps, self._is_slow = self._long_steps + 1, True
-            if self._long_steps >= LONG_STEPS_MAX:
-                self._give_up("This text takes too long to parse; its syntax is not coloured.")
-                return
-            if is_done:
-                if not self._is_slow:
-                    self._long_steps = 0
-                self._steps, self._is_slow = 0, False
-                self._editor.update()
-            elif self._steps >= STEPS_MAX:
-                self._give_up("This text takes too long to parse; its syntax is not coloured.")
-                return
-        elif syntax.unseen:
-            self._editor.update()
-        self.parse_soon()
-
-    def _give_up(self, why: str) -> None:
-        """Leave the text in one colour until another language is chosen."""
-        self.renderer.syntax = None
-        self._editor.say(why)
-
-    def parse_soon(self) -> None:
-        """Continue after the keyboard was served, if there is anything left to parse or to colour."""
-        syntax = self.renderer.syntax
-        if syntax is not None and (syntax.behind or syntax.unseen) and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(0.001, self._parse)
+        if self._remote is not None:
+            self._remote.tell()
 
     def _open(self) -> None:
         name = self.grammar_name()
-        if not name or not self._editor.session.ready:
+        layout = self._editor.text_layout
+        if not name or not self._editor.session.ready or layout.lines.size > SIZE_MAX:
             return
         if name in GIT_GRAMMARS:
             from jpterm_like.tui.syntax.git_files import GitHighlighter
 
-            self.renderer.syntax = GitHighlighter(self._editor.text_layout, name)
+            self.renderer.syntax = GitHighlighter(layout, name)
             self._editor.update()
             return
-        from jpterm_like.tui.syntax.highlighter import open_highlighter
+        from jpterm_like.tui.syntax.parser_process import ParserProcess
+        from jpterm_like.tui.syntax.remote_highlighter import RemoteHighlighter
 
-        self.renderer.syntax = open_highlighter(self._editor.text_layout, name)
+        if self._process is None:
+            self._process = ParserProcess(self._receive, self._ended)
+        self._remote = RemoteHighlighter(layout, name, self._openings, self._process.send)
+        self.renderer.syntax = self._remote
+
+    def _receive(self, answer: dict[str, Any]) -> None:
+        if self._remote is None:
+            return
+        if "hindrance" not in answer:
+            if self._remote.receive(answer):
+                self._editor.update()
+        elif self._remote.is_about(answer):
+            self._give_up(answer["hindrance"])
+
+    def _ended(self, why: str) -> None:
+        self._process = None
+        if self._remote is not None:
+            self._give_up(why)
+
+    def _give_up(self, why: str) -> None:
+        """Leave the text in one colour until another language is chosen; `why` is empty where there is no grammar."""
+        self.renderer.syntax = self._remote = None
+        if why:
+            self._editor.say(why)
+        self._editor.update()
 
     def do_language(self) -> None:
         """Choose the language of the syntax highlighting."""

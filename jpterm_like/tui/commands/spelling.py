@@ -164,6 +164,7 @@ class Spelling:
         await self._parsed()
         if (syntax := self._renderer().syntax) is not None:
             syntax.look(range(first, min(end, len(lines))))
+            await self._parsed()
         await self._checker.check(
             word.text for row in range(first, min(end, len(lines))) for word in self._words_of(row)
         )
@@ -176,10 +177,10 @@ class Spelling:
         return None
 
     async def _parsed(self) -> None:
-        """Wait until the syntax tree is there, for a moment at most."""
+        """Wait until the words of the syntax are there, for a moment at most."""
         for _ in range(PARSED_TURNS):
             syntax = self._renderer().syntax
-            if syntax is None or not syntax.behind:
+            if syntax is None or not (syntax.behind or syntax.unseen):
                 return
             await asyncio.sleep(PARSED_S)
 

@@ -37,7 +37,6 @@ class GitHighlighter:
     """The words of a layout, line by line."""
 
     behind = False
-    hindrance = ""
     unseen = False
 
     def __init__(self, text_layout: TextLayout, name: str) -> None:
@@ -46,9 +45,6 @@ class GitHighlighter:
             self._message if name == "gitcommit" else self._steps
         )
         self._rows: dict[int, Words] = {}
-
-    def step(self, time_s: float) -> bool:
-        return True
 
     def follow(self, patch: Patch, changes: Sequence[RowChange]) -> None:
         self._rows = {}

@@ -1,8 +1,10 @@
-"""Syntax highlighting: which words are keywords, strings, headings. Computed between keys, never before a key is
-shown.
+"""Syntax highlighting: which words are keywords, strings, headings. Computed in a process of its own (`syntax.process`).
 
-A parser (tree-sitter) reads the text in steps of limited time and keeps a tree. An edit shifts the tree at once, and
-the parser reads the changed part a moment later; until then words keep their colours. Only visible rows are queried.
+A parser (tree-sitter) reads the text in steps and keeps a tree. An edit shifts the tree at once, and the parser reads the changed
+part in its next step; until then words are those of the text before. Only visible rows are queried.
+
+A step is meant to take the time it is given, but there are texts in which it takes a hundred times that, some gigabytes, or
+ends the process.
 
 The parser gets two bytes for each character (UTF-16), so that byte positions are twice the offsets. Characters beyond
 two bytes are replaced by one that is part of no word.
@@ -20,18 +22,14 @@ from tree_sitter import Node, Parser, QueryCursor, Tree
 from crdt import Patch
 from jpterm_like.tui.syntax import grammars
 from jpterm_like.tui.syntax.grammars import Grammar
-from jpterm_like.tui.syntax.highlights import Word, Words
+from jpterm_like.tui.syntax.highlights import Word, Words, move_rows
 from jpterm_like.tui.text.cells import LENGTH_MAX
 from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.line_index import RowChange
 
-SIZE_MAX: Final = 8_000_000
-"""Longest text that is highlighted: a tree takes about twenty times the memory of its text."""
-
 LINE_MAX: Final = 200_000
-"""Longest line of a text that is highlighted. The parser allows no pause when it ends a node of many children, and each of its trees
-takes a hundred times the memory of such a line: a line of 5 MB of JSON, in Markdown, stopped the keyboard for 0.2 s, and
-keys that were typed while it was parsed took 17 GB."""
+"""Longest line of a text that is highlighted. The parser's trees take a hundred times the memory of such a line: with a line of 5 MB of
+JSON, keys that were typed while it was parsed took 17 GB."""
 
 _TOO_LONG: Final = "A line of this text is too long"
 _TOO_DEEP: Final = "This text is nested too deeply"
@@ -70,8 +68,8 @@ _Found = dict[int, dict[tuple[int, int], tuple[int, str]]]
 
 
 def open_highlighter(text_layout: TextLayout, name: str) -> Highlighter | None:
-    """The words of a layout by the grammar of that name; None where it is not there, or the text is too long."""
-    grammar = grammars.load(name) if text_layout.lines.size <= SIZE_MAX else None
+    """The words of a layout by the grammar of that name; None where it is not there."""
+    grammar = grammars.load(name)
     return None if grammar is None else Highlighter(text_layout, grammar)
 
 
@@ -128,6 +126,11 @@ class Highlighter:
         self.unseen = False
         """Whether time ran out before all rows of the last request were highlighted."""
 
+    @property
+    def has_tree(self) -> bool:
+        """Whether the text was read to its end once, so that there are words."""
+        return self._tree is not None
+
     # Reading
 
     def step(self, time_s: float) -> bool:
@@ -182,7 +185,7 @@ class Highlighter:
                 if self._tree is not None:
                     self._tree.edit(*edit)
                 self.behind = True
-            self._move(change, len(text) - (end - start))
+            self._rows = move_rows(self._rows, change, len(text) - (end - start))
 
     def _check_depth(self, changes: Sequence[RowChange]) -> None:
         """Look at the rows that an edit changed."""
@@ -193,20 +196,6 @@ class Highlighter:
             text = buffer.slice(lines.start(row), lines.span(row + change.added - 1)[1])
             if grammars.is_too_deep(self.grammar.name, text):
                 self.hindrance = _TOO_DEEP
-
-    def _move(self, change: RowChange, shift: int) -> None:
-        """Move the known highlights with their text."""
-        row = change.row
-        if change.removed == change.added == 1:
-            if words := self._rows.get(row):
-                self._rows[row] = tuple(_moved(words, change.column, change.end_column, shift))
-            return
-        behind, delta = row + change.removed, change.added - change.removed
-        self._rows = {
-            (known + delta if known >= behind else known): words
-            for known, words in self._rows.items()
-            if known < row or known >= behind
-        }
 
     # Asking
 
@@ -384,21 +373,6 @@ def _children(node: Node, low: int, high: int) -> list[Node]:
         found.append(cursor.node)
         going = len(found) < _CHILDREN_SHOWN_MAX and cursor.goto_next_sibling()
     return found
-
-
-def _moved(words: Words, column: int, end_column: int, shift: int) -> Iterable[Word]:
-    """Words of a row in which the columns from `column` to `end_column` have become `shift` more.
-
-    Text typed at the end of a word belongs to it.
-    """
-
-    def there(place: int) -> int:
-        return place + shift if place >= end_column else min(place, column)
-
-    for word in words:
-        start, end = there(word.start), there(word.end)
-        if start < end:
-            yield Word(start, end, word.kind)
 
 
 def _encoded(text: str) -> bytes:

@@ -252,14 +252,11 @@ def test_a_line_that_has_no_colours_is_not_asked_for(monkeypatch: pytest.MonkeyP
     assert found[0] and found[2] and not found[1]
 
 
-@pytest.mark.parametrize("limit", ["STEPS_MAX", "LONG_STEPS_MAX"])
 async def test_a_text_that_the_parser_comes_to_no_end_with_is_left_in_one_colour(
-    limit: str, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It is said once, and nothing is read any more until the language is chosen anew. The same if it stops the keyboard."""
-    monkeypatch.setattr(f"jpterm_like.tui.commands.highlighting.{limit}", 3)
-    if limit == "LONG_STEPS_MAX":
-        monkeypatch.setattr("jpterm_like.tui.commands.highlighting.LONG_STEP_S", -1.0)
+    """It is said once, and nothing is read any more until the language is chosen anew."""
+    monkeypatch.setattr("jpterm_like.tui.syntax.parsing.PARSE_S", -1.0)
     steps: list[float] = []
     monkeypatch.setattr(Highlighter, "step", lambda self, time_s: bool(steps.append(time_s)))
     desk = Desk("a = 1\n")
@@ -269,7 +266,7 @@ async def test_a_text_that_the_parser_comes_to_no_end_with_is_left_in_one_colour
         assert app.editor.renderer.syntax is None
         await pilot.press("x")
         await pilot.pause()
-        assert len(steps) == 3
+        assert len(steps) == 1
 
 
 def kinds(text: str, name: str) -> dict[str, str]:
