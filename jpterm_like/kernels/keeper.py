@@ -167,9 +167,10 @@ class Keeper:
             if raw.kind == KINDS["sent"]:
                 self._remember_asked(content)
             elif raw.kind == KINDS["received"]:
-                self._counters.saw(str(content.get("msg_id")), now)
+                on_iopub = raw.channel == CHANNELS["iopub"]
+                self._counters.saw(str(content.get("msg_id")), now, on_iopub=on_iopub)
             elif raw.kind == KINDS["gap"]:
-                self._counters.told(Gap(content["source"], content["from"], content["to"], content["count"]))
+                self._counters.told(Gap(content["source"], content["from"], content["to"]))
             elif raw.kind == KINDS["started"]:
                 self._started = content
             elif raw.kind == KINDS["exit"]:
@@ -264,8 +265,13 @@ class Keeper:
         """Keep the kernel until it has ended and the last reader knows, and the keeper is not needed any more."""
         while not self._is_over():
             ready = self._sockets.wait(self._pause())
+            is_quiet = True
             for received in self._sockets.receive():
                 self._take(received)
+                is_quiet = False
+            if is_quiet:  # else what is missing may be in what was not read yet
+                for gap in self._counters.settled(time.monotonic()):
+                    self._note_gap(gap)
             if self._listener.fileno() in ready:
                 self._accept()
             for fd in [fd for fd in ready if fd in self._connections]:
@@ -316,8 +322,6 @@ class Keeper:
         if (self._log.waits or self._log.problem) and now >= self._last_retry + RETRY_S:
             self._last_retry = now
             self._log.retry(time.time())
-        for gap in self._counters.settled(now):
-            self._note_gap(gap)
         if self._kernel is not None:
             self._tend_kernel(now)
         if any(connection.reader is not None for connection in self._connections.values()):
@@ -357,7 +361,7 @@ class Keeper:
             content = {"count": 1, "bytes": size_bytes, "reason": "too large"}
             parts = [part if len(part) < 1 << 16 else b"{}" for part in received.parts[:3]]
             self._append("dropped", received.channel, [*parts, json.dumps(content).encode()])
-        for gap in self._counters.saw(str(header.get("msg_id")), now):
+        for gap in self._counters.saw(str(header.get("msg_id")), now, on_iopub=received.channel == "iopub"):
             self._note_gap(gap)
         if received.channel == "iopub" and header.get("msg_type") == "status":
             self._take_status(received)

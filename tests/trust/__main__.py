@@ -44,6 +44,7 @@ LONG: Final = {
     "--cells": 10_000,
     "--notebooks": 1_000,
     "--records": 20_000,
+    "--keeper-kills": 200,
 }
 """How much of each; what the suite takes of it is in `tests/conftest.py`."""
 
@@ -73,6 +74,7 @@ CI: Final = {
     "--cells": 1_000,
     "--notebooks": 1_000,
     "--records": 1_000,
+    "--keeper-kills": 10,
 }
 
 TESTS: Final = (
@@ -82,6 +84,7 @@ TESTS: Final = (
     "tests/packs",
     "tests/places",
     "tests/notebook",
+    "tests/kernels",
     "tests/trust",
     "tests/cli/test_place_texts.py",
     "tests/e2e/test_kill.py",
