@@ -45,7 +45,7 @@ class Description:
     key: str
     """Key of the kernel's messages."""
     identity: str
-    """Name of the keeper on the kernel's sockets."""
+    """Name of the first keeper on the kernel's sockets; those of the next ones begin with it."""
     about: Mapping[str, str]
     """For people who list kernels: `notebook`, `kernel`."""
     idle_s: float

@@ -81,6 +81,8 @@ STOP_STEPS: Final = ((3.0, signal.SIGTERM), (5.0, signal.SIGKILL))
 """Signals to a kernel that was asked to stop, and how long after that."""
 LINGER_S: Final = 60.0
 """How long the keeper stays when the kernel has ended and the last reader knows."""
+IDENTITIES_MAX: Final = 4
+"""How many keepers back replies are listened for."""
 ASKED_MAX: Final = 10_000
 """Most ids of runs that are remembered, so that none is sent twice; the newest ones."""
 CONNECTIONS_MAX: Final = 64
@@ -126,6 +128,8 @@ class Keeper:
         self._log = Log(folder)
         self._counters = Counters()
         self._asked: dict[str, None] = {}
+        self._takeovers = 0
+        """How many keepers this kernel had before."""
         self._kernel: KernelProcess | None = None
         self._started: dict[str, Any] = {}
         """Content of the note `started`."""
@@ -161,6 +165,7 @@ class Keeper:
         self._asked = dict.fromkeys(state.get("asked", ()))
         self._counters.restore(state.get("counters", {}), now)
         self._started = state.get("started", {})
+        self._takeovers = state.get("takeovers", -1) + 1
         self._exit_number = state.get("exit", 0)
         for raw in self._log.entries_since_state():
             content = json_object(raw.parts[0]) if raw.parts else {}
@@ -181,6 +186,7 @@ class Keeper:
             "asked": list(self._asked),
             "counters": self._counters.state(),
             "started": self._started,
+            "takeovers": self._takeovers,
             "exit": self._exit_number,
         }
 
@@ -202,7 +208,8 @@ class Keeper:
         self._log.begin(self._state_for_next, after_power_cut=was_restarted)
         listener = self._listen()
         # Made last before the kernel, so that whatever fails before leaves no thread of ZMQ behind.
-        self._sockets = KernelSockets(Path(self._about.sockets), self._about.key, self._about.identity)
+        identity, *earlier = reversed(self._identities())
+        self._sockets = KernelSockets(Path(self._about.sockets), self._about.key, identity, earlier)
         self._listener = listener
         self._sockets.watch(listener.fileno())
         if is_new:
@@ -217,6 +224,14 @@ class Keeper:
             )
         else:
             self._adopt()
+
+    def _identities(self) -> list[str]:
+        """The names that keepers of this kernel had on its sockets; the last one is ours."""
+        names = [
+            self._about.identity,
+            *(f"{self._about.identity}-{n}" for n in range(1, self._takeovers + 1)),
+        ]
+        return names[-IDENTITIES_MAX:]
 
     def _listen(self) -> socket.socket:
         path = self._about.socket

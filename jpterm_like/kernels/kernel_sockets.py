@@ -50,38 +50,41 @@ def write_connection_file(path: Path, sockets: Path, key: str, kernel_name: str)
 class KernelSockets:
     """The sockets of one kernel, of which this process is the only peer."""
 
-    def __init__(self, sockets: Path, key: str, identity: str) -> None:
+    def __init__(self, sockets: Path, key: str, identity: str, earlier: Sequence[str] = ()) -> None:
         """Connect, also if the kernel does not listen yet.
 
         Args:
             sockets: the folder in which the kernel listens.
             key: of the messages.
-            identity: our name on its sockets: replies go to it, also those to requests of an earlier keeper.
+            identity: our name on its sockets, which no keeper had before. While a kernel is busy, ZMQ refuses a second peer of one name, even if
+                the first is gone, and takes the first frame of its next message for its name.
+            earlier: names of earlier keepers. Replies to their requests go to them, if they are free again.
         """
         self._key = key.encode()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        kinds: tuple[tuple[Channel, int], ...] = (
-            ("control", zmq.DEALER),
-            ("shell", zmq.DEALER),
-            ("stdin", zmq.DEALER),
-            ("iopub", zmq.SUB),
-        )
-        self._sockets: dict[Channel, zmq.Socket[bytes]] = {}
-        for channel, kind in kinds:
-            socket = self._context.socket(kind)
-            # Without limits nothing is dropped here: a keeper that is busy for some seconds has it all in memory then.
-            socket.set_hwm(0)
-            socket.linger = 0
-            socket.reconnect_ivl = RECONNECT_MS
-            if kind == zmq.DEALER:
-                socket.setsockopt(zmq.IDENTITY, identity.encode())
-            else:
-                socket.subscribe(b"")
+        self._sockets: list[tuple[Channel, zmq.Socket[bytes]]] = []
+        """Those of our own name come first."""
+        dealers: tuple[Channel, ...] = ("control", "shell", "stdin")
+        for name in (identity, *earlier):
+            for channel in dealers:
+                socket = self._make(channel, zmq.DEALER)
+                socket.setsockopt(zmq.IDENTITY, name.encode())
+        iopub = self._make("iopub", zmq.SUB)
+        iopub.subscribe(b"")
+        for channel, socket in self._sockets:
             socket.connect(f"ipc://{sockets}/z-{PORTS[channel]}")
-            self._sockets[channel] = socket
         self._poller = zmq.Poller()
-        for socket in self._sockets.values():
+        for _, socket in self._sockets:
             self._poller.register(socket, zmq.POLLIN)
+
+    def _make(self, channel: Channel, kind: int) -> zmq.Socket[bytes]:
+        socket = self._context.socket(kind)
+        # Without limits nothing is dropped here: a keeper that is busy for some seconds has it all in memory then.
+        socket.set_hwm(0)
+        socket.linger = 0
+        socket.reconnect_ivl = RECONNECT_MS
+        self._sockets.append((channel, socket))
+        return socket
 
     def watch(self, fd: int, *, writing: bool = False) -> None:
         """Let `wait` end when there is something to read from another descriptor, or also when it can be written."""
@@ -97,7 +100,7 @@ class KernelSockets:
 
     def receive(self) -> Iterator[Received]:
         """The messages that are there, at most `RECEIVED_MAX` of each socket. A message with a wrong signature is no kernel's, and is passed over."""
-        for channel, socket in self._sockets.items():
+        for channel, socket in self._sockets:
             for _ in range(RECEIVED_MAX):
                 try:
                     frames = socket.recv_multipart(zmq.NOBLOCK)
@@ -119,7 +122,8 @@ class KernelSockets:
 
     def send(self, channel: Channel, parts: Sequence[bytes]) -> None:
         """Send a message."""
-        self._sockets[channel].send_multipart([_DELIMITER, self._sign(parts), *parts])
+        own = next(socket for name, socket in self._sockets if name == channel)
+        own.send_multipart([_DELIMITER, self._sign(parts), *parts])
 
     def _sign(self, parts: Sequence[bytes]) -> bytes:
         signature = hmac.new(self._key, digestmod=hashlib.sha256)
@@ -128,6 +132,6 @@ class KernelSockets:
         return signature.hexdigest().encode()
 
     def close(self) -> None:
-        for socket in self._sockets.values():
+        for _, socket in self._sockets:
             socket.close(0)
         self._context.term()
