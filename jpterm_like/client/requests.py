@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Final, Literal
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 PAUSED: Final = (
     "Not while the connection is paused: resume it first. Your text is kept on this machine, and sent then."
 )
+AGAIN_S: Final = 30.0
+"""How long cells that were asked to run wait for the next connection, to find out whether the server took them."""
 SOON_S: Final = 0.3
 """A text that takes longer than this to arrive is shown while it arrives."""
 
@@ -337,6 +340,79 @@ class ServerRequests(LocalSession):
 
             return NOTHING
         return self._records.outputs_of(cell)
+
+    async def run_cells(self, cells: Sequence[str]) -> tuple[str, ...]:
+        """Have cells run as they are now, one after the other; return the ids of the runs, whose outputs come by and by.
+
+        An outage does not repeat a run: the server knows the ids.
+
+        Raises:
+            RequestFailed: nothing was run.
+        """
+        from jpterm_like.sync import wire
+
+        self.follow_outputs()
+        runs = tuple(secrets.token_hex(16) for _ in cells)
+        request = partial(wire.Run, cells=tuple(cells), runs=runs)
+        while True:
+            link = self._link
+            try:
+                await self._ask(request, "Nothing was run: the server cannot be reached now.")
+            except RequestFailed:
+                if link is None or link.ended is None or self._connection.is_closed:
+                    raise
+                # It is not known whether the server took it: the same again, once there is a connection.
+                await self._while_offline()
+            else:
+                return runs
+
+    async def _while_offline(self) -> None:
+        """Wait for a connection, for as long as a short outage lasts.
+
+        Raises:
+            RequestFailed: there is none.
+        """
+        try:
+            async with asyncio.timeout(AGAIN_S):
+                while self.status.state != "connected":
+                    await self._connection.change()
+        except TimeoutError:
+            raise RequestFailed(
+                "The server cannot be reached now: whether the cells run is seen when it can."
+            ) from None
+
+    async def command_kernel(self, verb: Literal["interrupt", "restart", "stop"]) -> None:
+        """Interrupt the cell that runs, or restart or stop the kernel.
+
+        Raises:
+            RequestFailed: there is no kernel, or it was not done.
+        """
+        from jpterm_like.sync import wire
+
+        await self._ask(partial(wire.Kernel, verb=verb), "The server cannot be reached now.")
+
+    async def answer_input(self, run: str, text: str) -> None:
+        """Answer what a run asks.
+
+        Raises:
+            RequestFailed: somebody has answered, or it was not done.
+        """
+        from jpterm_like.sync import wire
+
+        await self._ask(partial(wire.Input, run=run, text=text), "The server cannot be reached now.")
+
+    async def clear_outputs(self, cells: Sequence[str]) -> None:
+        """Remove what these cells gave; of all cells if none is named.
+
+        Raises:
+            RequestFailed: it was not done.
+        """
+        from jpterm_like.sync import wire
+
+        if self.role == "view":
+            raise RequestFailed(self._why_read_only)
+        self.follow_outputs()
+        await self._ask(partial(wire.Clear, cells=tuple(cells)), "The server cannot be reached now.")
 
     @property
     def kernel_line(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from jpterm_like.files.charsets import UTF_8, Known
 from jpterm_like.notebook.cells import marker, parts_of, split_cells
@@ -47,6 +47,12 @@ def cell_texts(state: Known) -> dict[str, str]:
         name: file.text[cell.start : cell.end]
         for name, cell in zip(_ids_of(file, state), file.cells, strict=True)
     }
+
+
+def notebook_metadata(state: Known) -> dict[str, Any]:
+    """The metadata of a state of a notebook file; empty if there are none."""
+    value = json.loads(_noted(state).text or "{}").get("metadata")
+    return value if isinstance(value, dict) else {}
 
 
 def cell_results(state: Known) -> dict[str, Result]:

@@ -261,6 +261,11 @@ class Fold:
         folder = value.get("folder") if isinstance(value, dict) else None
         return folder if isinstance(folder, str) else ""
 
+    @property
+    def has_work(self) -> bool:
+        """Whether there is a kernel to be heard, or a run that is not over."""
+        return bool(self.keeper or self.queue or self.running())
+
     def begin_keeper(self, folder: str, name: str, now_ms: int) -> None:
         """A kernel was started, or there is none (an empty folder)."""
         if folder:
@@ -337,6 +342,11 @@ class Fold:
         for name in names:
             self.dequeue(name)
             self._end(name, "cancelled", now_ms)
+
+    def lose(self, name: str, now_ms: int) -> None:
+        """Take a run out of the queue that was sent, and of which nothing is known."""
+        self.dequeue(name)
+        self._end(name, "lost", now_ms)
 
     def running(self) -> list[Run]:
         """The runs that were sent and are not over, in their order."""

@@ -264,6 +264,7 @@ class Admission:
             "view" if is_read_only else "edit",
             document.identity,
             is_owner=role == "own",
+            may_run=connection.may_run,
             frames=opened.frames,
         )
         channel = connection.link.channels.get(number)

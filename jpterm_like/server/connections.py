@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from jpterm_like.access.permissions import Rights, Role
 from jpterm_like.conversation import Conversation
@@ -12,13 +13,20 @@ from jpterm_like.server.mount import UNMOUNTED, Mount
 from jpterm_like.sync.frame_cache import FrameCache
 from jpterm_like.sync.link import Link
 
+if TYPE_CHECKING:
+    from jpterm_like.server.runner import Runner
+
 
 class Connection:
     """One connection of a client; it may have several documents open, each on a channel."""
 
-    def __init__(self, link: Link, rights: Rights, mount: Mount = UNMOUNTED) -> None:
+    def __init__(
+        self, link: Link, rights: Rights, mount: Mount = UNMOUNTED, *, may_run: bool = False
+    ) -> None:
         self.link = link
         self.rights = rights
+        self.may_run = may_run
+        """Whether it may run programs as the user of this server, in notebooks that it may write."""
         self.mount = mount
         """How the client's names of files differ from those here."""
         self.roles: dict[int, Role] = {}
@@ -55,6 +63,8 @@ class OpenDocument:
         """Shared by the links of all connections that have it open."""
         self.record_frames = FrameCache()
         """The same of the records beside the text."""
+        self.runner: Runner | None = None
+        """Of a notebook in which somebody runs something."""
         self.is_open = True
         """False once it was closed: timers and sets may still hold it then."""
         self.merge_lock = asyncio.Lock()

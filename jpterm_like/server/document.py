@@ -18,7 +18,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from crdt import ForeignOp, Splice, Version
 from jpterm_like import clock
@@ -254,6 +254,13 @@ class Document:
 
         self.records = NotebookRecords(kept)
         self.saver.keep_records(self.records.pad, self.records.pad.records.version)
+
+    @property
+    def notebook_metadata(self) -> dict[str, Any]:
+        """What a notebook's file says of itself, such as its kernel."""
+        from jpterm_like.files.notebook_file import notebook_metadata
+
+        return notebook_metadata(self._base)
 
     async def read_outputs(self) -> None:
         """Have the records hold what the file has for the cells, where that is not what they have; once for each state of the file."""

@@ -112,9 +112,9 @@ class NotebookRecords:
             if kind != "cell":
                 continue
             run = shown_run(self.records, cell)
-            if run is None or run.state in ("disk", "waits", "runs"):
+            if run is not None and run.state in ("disk", "waits", "runs"):
                 continue
-            result = self._result(run)
+            result = Result(None, []) if run is None else self._result(run)
             if _digest(result) != file_digest_of(self.records, cell):
                 found.append((cell, result))
         return found

@@ -361,7 +361,9 @@ class OpenDocuments:
                     await self._take_late_writes(opened)
                     await self._commits.commit(opened)
                     is_written = await asyncio.to_thread(opened.document.has_writers_of_replaced_files)
-                    if opened.document.is_stored and not is_written:
+                    if opened.runner is not None and opened.runner.is_busy:
+                        pass  # it says so when it is done
+                    elif opened.document.is_stored and not is_written:
                         await self._close(opened)
                     else:
                         asyncio.get_running_loop().call_later(
@@ -408,6 +410,8 @@ class OpenDocuments:
     async def _close(self, opened: OpenDocument) -> None:
         """Bring a document to the disk and close it. The caller holds the lock of its name, so nobody opens it meanwhile."""
         document = opened.document
+        if opened.runner is not None:
+            await opened.runner.close()
         try:
             if self._upkeep.autosaves:
                 await self._commits.with_store(opened, document.autosave)

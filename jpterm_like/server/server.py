@@ -49,6 +49,8 @@ from jpterm_like.transports.base import Transport
 
 if TYPE_CHECKING:
     from jpterm_like.server.carrying import Carrying
+    from jpterm_like.server.runner import Kernels
+    from jpterm_like.server.running import Running
 
 DRAIN_S: Final = 2.0
 """How long a stopping server waits for its connections to end."""
@@ -75,6 +77,7 @@ class Server:
         identity: identifies this server; empty if it has no lasting one.
         cpu_clock: the time that this process has computed so far, in seconds; by default it seems idle.
         state: the user's state folder, which has the collections whose packs are carried; None: none are.
+        kernels: runs the cells of notebooks; None: nothing is run here.
     """
 
     def __init__(
@@ -88,8 +91,11 @@ class Server:
         identity: bytes = b"",
         cpu_clock: Callable[[], float] = lambda: 0.0,
         state: Path | None = None,
+        kernels: Kernels | None = None,
     ) -> None:
         self._state = state
+        self._kernels = kernels
+        self._running: Running | None = None
         self._files = files
         self._carrying: Carrying | None = None
         self._identity = identity
@@ -187,11 +193,21 @@ class Server:
 
     # ------------------------------------------------------------------ one connection
 
-    async def converse(self, transport: Transport, rights: Rights = OWNER, mount: Mount = UNMOUNTED) -> None:
-        """Serve one connection until it ends. Its failures concern no other one."""
+    async def converse(
+        self,
+        transport: Transport,
+        rights: Rights = OWNER,
+        mount: Mount = UNMOUNTED,
+        *,
+        may_run: bool = False,
+    ) -> None:
+        """Serve one connection until it ends. Its failures concern no other one. With `may_run` it may run cells of the notebooks that it may
+        write: that is, any program, as the user of this process."""
         loop = asyncio.get_running_loop()
         rights = self._moderation.changeable(rights)
-        connection = Connection(Link("server", "", loop.time(), self._identity), rights, mount)
+        may_run = may_run and self._kernels is not None
+        link = Link("server", "", loop.time(), self._identity)
+        connection = Connection(link, rights, mount, may_run=may_run)
         if self.documents.is_draining:
             await transport.close()
             return
@@ -300,6 +316,8 @@ class Server:
                 self._tasks.start(self._carry(connection, request, collection, folder), connection)
             case wire.Done(request):
                 self._admission.note_answer(connection, request)
+            case wire.RunningRequest():
+                self._begin_running().handle(connection, event)
             case wire.OpenRecords():
                 self._tasks.start(self._open_records(connection, event), connection)
             case events.Left(channel) if connection.records.pop(channel, None) is not None:
@@ -402,6 +420,14 @@ class Server:
                     other.wake()
         connection.wake()
 
+    def _begin_running(self) -> Running:
+        # Loaded for those who use it.
+        from jpterm_like.server.running import Running
+
+        if self._running is None:
+            self._running = Running(self._kernels, self._tasks, self.documents, self._commits)
+        return self._running
+
     async def _open_records(self, connection: Connection, asked: wire.OpenRecords) -> None:
         """Let a connection read the records beside a text that it has open."""
         opened = connection.documents[asked.channel]
@@ -418,6 +444,8 @@ class Server:
                 connection.records[asked.number] = asked.channel
                 connection.link.admit_to_records(asked, records.pad, opened.record_frames)
                 connection.link.done(asked.request)
+                if self._kernels is not None and records.fold.has_work:
+                    self._begin_running().runner_of(opened, records).resume()
         connection.wake()
 
     async def _delete(self, connection: Connection, opened: OpenDocument) -> None:

@@ -79,6 +79,8 @@ class Channel:
         """Server: how many sites there were in the versions of the opening."""
         self.is_owner = False
         """Server: whether the peer may do what nobody else could undo, and what needs "own"."""
+        self.may_run = False
+        """Server: whether the peer may run cells."""
         self.presence: wire.Shown | None = None
         """Client: my caret, until it is sent."""
         self.presence_at = float("-inf")

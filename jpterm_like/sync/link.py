@@ -419,12 +419,14 @@ class Link:
         document: bytes = b"",
         *,
         is_owner: bool = False,
+        may_run: bool = False,
         frames: FrameCache | None = None,
     ) -> None:
         """Let the peer take part in the pad that it asked for.
 
         Args:
             document: the pad's identity.
+            may_run: whether the peer may run cells.
             frames: shared by the links of this pad.
         """
         asked = self._asked.pop(number, None)
@@ -435,7 +437,7 @@ class Link:
         known = overlapping(request.version, pad.buffer.version) if same else Version()
         cursor = pad.cursor(known, self, shares=True)
         channel = Channel(number, pad, cursor, role, request.site, self.features, frames)
-        channel.is_owner = is_owner
+        channel.is_owner, channel.may_run = is_owner, may_run
         channel.site_count = asked.site_count
         newer = asked.newer
         if newer is not None and same and role == "edit":
@@ -836,6 +838,8 @@ class Link:
             refusal = "You may read this file, not write it."
         elif needs == "own" and not channel.is_owner:
             refusal = f"Only an owner may {message.shape.act}."
+        elif needs == "run" and not (channel.may_run and channel.role == "edit"):
+            refusal = f"You may not {message.shape.act} here."
         else:
             refusal = ""
         self._pass_on(message, message.request, refusal)

@@ -85,6 +85,8 @@ CARRYING: Final = "carrying"
 """Owners have the texts of a folder written into packs, and packs taken in: messages 74 to 76."""
 NOTEBOOKS: Final = "notebooks"
 """The text of a notebook is its cells; an earlier release has its JSON instead, and would merge the one into the other."""
+RUNNING: Final = "running"
+"""Cells of notebooks are run: messages 81 to 84."""
 RECORDS: Final = "records"
 """Records beside a pad, such as the outputs of a notebook, are read on a channel of their own: message 80."""
 FEATURES: Final[tuple[str, ...]] = (
@@ -105,6 +107,7 @@ FEATURES: Final[tuple[str, ...]] = (
     CARRYING,
     NOTEBOOKS,
     RECORDS,
+    RUNNING,
 )
 """What this release can do beyond the protocol, as `Hello` and `Welcome` say it. A message or a field value that came with a
 feature is only sent to a peer that has the feature too. The fields of a message never change; a new message has a new number."""
@@ -412,7 +415,7 @@ VersionBytes = Annotated[bytes, bytes_up_to(VERSION_BYTES_MAX)]
 
 Role = Literal["edit", "view"]
 """What a peer may do with a pad."""
-Need = Literal["view", "edit", "own"]
+Need = Literal["view", "edit", "run", "own"]
 """What a peer must be allowed for a request; an owner decides who else may do what."""
 
 
@@ -1030,6 +1033,49 @@ class OpenRecords(Request):
     version: Version
 
 
+RUNS_MAX: Final = 1000
+"""Cells in one `Run`."""
+INPUT_LENGTH_MAX: Final = 64 * 1024
+
+
+class RunningRequest(Request):
+    """The base of what a client asks of the kernel of a notebook."""
+
+    __slots__ = ()
+
+
+@message(81, feature=RUNNING, needs="run", act="run cells")
+class Run(RunningRequest):
+    """Run cells as they are with everything that I sent before this. `Done` says that they are queued; a run that is known is not
+    queued again, so this may be repeated after an outage."""
+
+    cells: Annotated[tuple[str, ...], texts_up_to(RUNS_MAX, NAME_LENGTH_MAX)]
+    runs: Annotated[tuple[str, ...], texts_up_to(RUNS_MAX, NAME_LENGTH_MAX)]
+    """For each of them an id that I made: 32 hexadecimal digits."""
+
+
+@message(82, feature=RUNNING, needs="run", act="interrupt kernels")
+class Kernel(RunningRequest):
+    """Do something with the notebook's kernel."""
+
+    verb: Literal["interrupt", "restart", "stop"]
+
+
+@message(83, feature=RUNNING, needs="run", act="answer what cells ask")
+class Input(RunningRequest):
+    """Answer what a run asks; the first answer counts."""
+
+    run: Name
+    text: Annotated[str, text_up_to(INPUT_LENGTH_MAX)]
+
+
+@message(84, feature=RUNNING, act="clear the outputs of cells")
+class Clear(RunningRequest):
+    """Remove what these cells gave; of all cells if none is named."""
+
+    cells: Annotated[tuple[str, ...], texts_up_to(RUNS_MAX, NAME_LENGTH_MAX)]
+
+
 # ---------------------------------------------------------------------- frames
 
 
@@ -1087,7 +1133,7 @@ def _decode(frame: bytes, bytes_max: int) -> Message:
             frame,
             use_list=False,
             strict_map_key=True,
-            max_str_len=PATH_LENGTH_MAX * 4,
+            max_str_len=max(PATH_LENGTH_MAX, INPUT_LENGTH_MAX) * 4,
             max_bin_len=bytes_max,
             max_array_len=LIST_LENGTH_MAX,
             max_map_len=0,

@@ -523,7 +523,7 @@ def value(annotation: Any, chance: random.Random) -> Any:
         "Anchor": anchor,
     }
     if get_origin(annotation) is Literal:
-        return values["str"]
+        return chance.choice(get_args(annotation))
     if get_origin(annotation) in (Union, UnionType):
         return value(next(each for each in get_args(annotation) if each is not NoneType), chance)
     return values[str(annotation) if get_origin(annotation) else annotation.__name__]

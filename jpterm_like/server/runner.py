@@ -1,0 +1,441 @@
+"""The runs of one notebook: a queue, one cell at a time, and a kernel whose keeper outlives this server.
+
+The runner reads what the keeper noted, folds it into the records of the notebook (`notebook.fold`), and is the only writer of its
+runs. What it knows is in the records: the next server goes on with them.
+
+    who dies                                what the next server finds
+    the server before it asked the keeper   the run waits, and no entry has it: it is sent now
+    the server after that                   the run is in the log as sent: it is never sent again, its outputs are read
+    the server between store and acknowledgement   the entries again: what has a number that is stored is passed over
+    the keeper                              another one adopts the kernel; what was lost is told as a gap
+    the kernel                              its exit code: the run ended so, and what waited is not run
+    the machine                             no keeper: runs that were not over are lost, and none is sent again
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol
+
+from jpterm_like import clock
+from jpterm_like.errors import JptermError
+from jpterm_like.notebook.cells import parts_of, split_cells
+from jpterm_like.notebook.fold import Entry
+from jpterm_like.notebook.runs import (
+    Run,
+    file_digest_of,
+    is_run_id,
+    put_cell,
+    shown_run,
+    source_digest,
+)
+from jpterm_like.server.document import Document
+from jpterm_like.server.notebook_records import NotebookRecords
+
+PUBLISH_S: Final = 0.05
+"""What a kernel says is passed on this often at most."""
+SLICE_S: Final = 0.01
+"""After folding for this long, other tasks get a turn."""
+ACKNOWLEDGE_S: Final = 0.5
+"""How often the keeper is told what is stored here."""
+LOST_S: Final = 5.0
+"""A run that was sent, and of which nothing is read for this long, is called lost."""
+QUEUE_MAX: Final = 1000
+"""Runs that wait for one kernel."""
+SOURCE_MAX: Final = 1_000_000
+"""Code points of a cell that is run."""
+
+log = logging.getLogger("jpterm_like.server.runner")
+
+
+class CannotRun(JptermError):
+    """There is no kernel, or it does not do what it was asked."""
+
+
+class WasSent(JptermError):
+    """A run was sent to the kernel before, and is never sent again."""
+
+
+class Line(Protocol):
+    """A connection to a keeper; it raises JptermError when the keeper has gone."""
+
+    def entries(self, after: int) -> AsyncIterator[Entry]:
+        """The entries behind a number, and those that follow; it ends behind the end of the kernel."""
+        ...
+
+    async def send(
+        self,
+        channel: Literal["shell", "stdin"],
+        kind: str,
+        content: Mapping[str, Any],
+        name: str,
+        parent: Mapping[str, Any],
+    ) -> None:
+        """Send a message; a run that was sent before raises WasSent."""
+        ...
+
+    async def signal(self, number: int) -> None: ...
+    async def acknowledge(self, number: int) -> None: ...
+    async def stop(self) -> None: ...
+    async def close(self) -> None: ...
+
+
+class Kernels(Protocol):
+    """Where kernels come from."""
+
+    async def start(self, file: Path, metadata: Mapping[str, Any]) -> tuple[str, str]:
+        """Start a kernel for a notebook; return the folder of its keeper, and its name. Raises JptermError."""
+        ...
+
+    async def connect(self, folder: str) -> Line:
+        """Raises JptermError if there is no keeper any more."""
+        ...
+
+
+class Runner:
+    """See the module.
+
+    Args:
+        kernels: where kernels come from.
+        start_task: starts a task that the server owns.
+        on_idle: called when nothing runs or waits any more.
+        store: brings the records to the disk, as far as that lets us.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        records: NotebookRecords,
+        kernels: Kernels,
+        start_task: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        on_idle: Callable[[], None],
+        store: Callable[[], Coroutine[Any, Any, None]],
+    ) -> None:
+        self._document = document
+        self._records = records
+        self._fold = records.fold
+        self._kernels = kernels
+        self._start_task = start_task
+        self._on_idle = on_idle
+        self._store = store
+        self._following: asyncio.Task[None] | None = None
+        self._line: Line | None = None
+        self._asked: set[str] = set()
+        """Runs that the keeper was asked to send, until it notes that."""
+        self._unstored_runs: set[str] = set()
+        """Runs that are not sent yet, because they are not on the disk."""
+        self._unstored: deque[tuple[int, int]] = deque()
+        """For what is not stored yet: the clock of the records, and the number of the entry."""
+        self._acknowledged_at = float("-inf")
+        self._published_at = float("-inf")
+        self._publishing: asyncio.TimerHandle | None = None
+        self._again = False
+        """Whether another kernel is started once this one has ended."""
+        self._was_busy = False
+        self._questions: dict[str, Mapping[str, Any]] = {}
+        """The header of the latest question of each run."""
+        self._is_closed = False
+        records.pad.on_news.append(self._acknowledge_soon)
+
+    # ------------------------------------------------------------------ what people ask for
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something runs or waits."""
+        return bool(self._fold.queue or self._fold.running())
+
+    async def run(self, cells: Sequence[str], names: Sequence[str], who: str) -> None:
+        """Queue runs of some cells, as they are now, under ids that the asker made; return once that is stored. Those that are known are
+        not queued again.
+
+        Raises:
+            CannotRun: none was queued.
+        """
+        if len(cells) != len(names) or not all(map(is_run_id, names)) or len(set(names)) < len(names):
+            raise CannotRun("Nothing was run: these are no ids of runs.")
+        text = self._document.pad.buffer.text
+        sources = {cell.id: cell for cell in split_cells(text)}
+        wanted = [
+            (cell, name) for cell, name in zip(cells, names, strict=True) if self._fold.run(name) is None
+        ]
+        if len(self._fold.queue) + len(wanted) > QUEUE_MAX:
+            raise CannotRun(f"Nothing was run: {QUEUE_MAX} runs wait already.")
+        for cell, _ in wanted:
+            if cell not in sources:
+                raise CannotRun("Nothing was run: somebody has deleted that cell.")
+            if len(sources[cell].source) > SOURCE_MAX:
+                raise CannotRun(f"Nothing was run: a cell of more than {SOURCE_MAX:,} characters.")
+        waiting = {
+            run.cell
+            for run in [*self._fold.running(), *map(self._fold.run, self._fold.queue)]
+            if run is not None
+        }
+        if any(cell in waiting for cell, _ in wanted):
+            raise CannotRun("Nothing was run: that cell runs or waits already.")
+        now_ms = self._now_ms()
+        for cell, name in wanted:
+            found = sources[cell]
+            if found.kind == "code" and found.source.strip():
+                run = Run(name, cell, who, "waits", now_ms, digest=source_digest(found.source))
+                self._fold.enqueue(run, found.source)
+                self._unstored_runs.add(name)
+        try:
+            await self.stored()
+        except CannotRun:
+            self._fold.cancel([name for _, name in wanted if name in self._fold.queue], self._now_ms())
+            self.publish()
+            raise
+        finally:
+            self._unstored_runs.difference_update(name for _, name in wanted)
+        self.resume()
+
+    def resume(self) -> None:
+        """Go on with what the records have: a kernel that lives, or runs that wait."""
+        if self._is_closed or (self._following is not None and not self._following.done()):
+            self._pump_soon()
+        elif self._fold.keeper or self._fold.queue or self._fold.running():
+            self._was_busy = True
+            self._following = self._start_task(self._follow())
+
+    async def command(self, verb: Literal["interrupt", "restart", "stop"]) -> None:
+        """Interrupt the cell that runs; or end the kernel, and with "restart" start another one.
+
+        Raises:
+            CannotRun: there is no kernel.
+        """
+        line = self._there()
+        if verb == "interrupt":
+            await line.signal(signal.SIGINT)
+        else:
+            self._again = verb == "restart"
+            await line.stop()
+
+    async def answer(self, name: str, text: str, who: str) -> None:
+        """Answer the question of a run; the first answer counts. The text is kept nowhere here.
+
+        Raises:
+            CannotRun: it asks nothing any more.
+        """
+        line = self._there()
+        question = self._questions.get(name)
+        if question is None or not self._fold.note_answer(name, who):
+            raise CannotRun("Nothing is asked any more, or somebody has answered.")
+        del self._questions[name]
+        self.publish()
+        await line.send("stdin", "input_reply", {"value": text, "status": "ok"}, "", question)
+
+    def clear(self, cells: Sequence[str]) -> None:
+        """Remove what cells gave; of all cells if none is named. What runs stays."""
+        records = self._records.records
+        names = cells or [part.id for part in parts_of(self._document.pad.buffer.text)]
+        for cell in names:
+            run = shown_run(records, cell)
+            if run is not None and run.is_over:
+                self._fold.forget(run.id)
+                put_cell(records, cell, None, file_digest_of(records, cell))
+        self.publish()
+        for listener in self._records.on_result:
+            listener()
+
+    def _there(self) -> Line:
+        if self._line is None:
+            raise CannotRun("There is no kernel.")
+        return self._line
+
+    # ------------------------------------------------------------------ following the kernel
+
+    async def _follow(self) -> None:
+        """Read what the kernel says until it ends, with one keeper after the other."""
+        try:
+            while not self._is_closed:
+                if not self._fold.keeper:
+                    if not self._fold.queue:
+                        return
+                    await self._start_kernel()
+                await self._read(self._fold.keeper)
+                if self._again:
+                    self._again = False
+                    await self._start_kernel()
+        except JptermError as problem:
+            self._give_up(str(problem))
+        finally:
+            self._tell_if_idle()
+
+    async def _start_kernel(self) -> None:
+        folder, name = await self._kernels.start(self._document.path, self._document.notebook_metadata)
+        self._fold.begin_keeper(folder, name, self._now_ms())
+        # Before anything is sent: the next server must not send it to another kernel.
+        await self.stored()
+
+    async def stored(self) -> None:
+        """Pass on what was put, and bring it to the disk.
+
+        Raises:
+            CannotRun: the disk does not take it.
+        """
+        self.publish()
+        version = self._records.records.version
+        await self._store()
+        if not version <= self._records.pad.stored:
+            raise CannotRun("Nothing is run: the server's disk does not take that it was asked for.")
+
+    async def _read(self, folder: str) -> None:
+        """Read the entries of one keeper until the kernel has ended, or the keeper.
+
+        Raises:
+            JptermError: there is no such keeper any more.
+        """
+        line = self._line = await self._kernels.connect(folder)
+        self._asked.clear()
+        loop = asyncio.get_running_loop()
+        turn = loop.time()
+        has_ended = False
+        try:
+            self._pump_soon()
+            with contextlib.suppress(JptermError):  # the keeper has died: another one takes its place
+                async for entry in line.entries(after=self._fold.at):
+                    self._take(folder, entry)
+                    has_ended |= entry.kind == "exit"
+                    if loop.time() - turn > SLICE_S:
+                        await asyncio.sleep(0)
+                        turn = loop.time()
+        finally:
+            self._line = None
+            with contextlib.suppress(JptermError, OSError):
+                await line.close()
+        if has_ended:
+            self._fold.begin_keeper("", "", self._now_ms())
+            self.publish()
+
+    def _take(self, folder: str, entry: Entry) -> None:
+        """Fold an entry, and send the next run if that is due."""
+        if entry.number <= self._fold.at:
+            return
+        self._fold.fold(folder, entry)
+        if entry.kind == "sent":
+            self._asked.discard(str(entry.header.get("msg_id")))
+        if entry.header.get("msg_type") == "input_request":
+            self._questions[str(entry.parent.get("msg_id"))] = entry.header
+        records = self._records.records
+        self._unstored.append((records.version.get(records.site), entry.number))
+        self._publish_soon()
+        if entry.kind in ("sent", "exit") or entry.header.get("msg_type") in ("status", "execute_reply"):
+            self._pump_soon()
+            self._tell_if_idle()
+
+    def _give_up(self, why: str) -> None:
+        """There is no kernel to be had: what ran is lost, what waited is not run."""
+        now_ms = self._now_ms()
+        self._fold.end_all("lost", now_ms)
+        self._fold.begin_keeper("", "", now_ms)
+        self._fold.tell_kernel("none", now_ms, why=why)
+        self.publish()
+        self._document.notify(why, True)
+
+    def _pump_soon(self) -> None:
+        """Send the next run, if nothing runs."""
+        queue = self._fold.queue
+        if self._line is None or not queue or self._fold.running() or self._asked:
+            return
+        if queue[0] in self._unstored_runs:
+            return
+        run = self._fold.run(queue[0])
+        if run is None:
+            self._fold.dequeue(queue[0])
+            return
+        self._asked.add(run.id)
+        self._start_task(self._send(self._line, run))
+
+    async def _send(self, line: Line, run: Run) -> None:
+        content = {
+            "code": self._fold.source_of(run.id),
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": True,
+            "stop_on_error": True,
+        }
+        try:
+            await line.send("shell", "execute_request", content, run.id, {})
+        except WasSent:
+            # Its entries come; or they came when nothing was known of it here.
+            await asyncio.sleep(LOST_S)
+            run_now = self._fold.run(run.id)
+            if run_now is not None and run_now.state == "waits":
+                self._fold.lose(run.id, self._now_ms())
+                self.publish()
+        except JptermError as problem:
+            log.info("%s: %s", self._document.name, problem)
+        finally:
+            if line is self._line and self._fold.run(run.id) is not None:
+                self._asked.discard(run.id)
+
+    # ------------------------------------------------------------------ passing it on
+
+    def publish(self) -> None:
+        """Pass on what was put, now."""
+        if self._publishing is not None:
+            self._publishing.cancel()
+            self._publishing = None
+        self._published_at = asyncio.get_running_loop().time()
+        self._note_running()
+        self._records.publish()
+
+    def _note_running(self) -> None:
+        """Have the kernel's record name the run that it works on."""
+        records = self._records.records
+        kernel = records.get("kernel")
+        running = self._fold.running()
+        name = running[0].id if running else None
+        if isinstance(kernel, dict) and kernel.get("running") != name:
+            records.put("kernel", {**kernel, "running": name})
+
+    def _publish_soon(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._publishing is None:
+            delay = max(0.0, self._published_at + PUBLISH_S - loop.time())
+            self._publishing = loop.call_later(delay, self.publish)
+
+    def _acknowledge_soon(self) -> None:
+        """Tell the keeper up to which entry everything is stored."""
+        line, loop = self._line, asyncio.get_running_loop()
+        if line is None or not self._unstored or loop.time() < self._acknowledged_at + ACKNOWLEDGE_S:
+            return
+        pad = self._records.pad
+        stored = pad.stored.get(pad.records.site)
+        number = -1
+        while self._unstored and self._unstored[0][0] <= stored:
+            _, number = self._unstored.popleft()
+        if number >= 0:
+            self._acknowledged_at = loop.time()
+            self._start_task(self._acknowledge(line, number))
+
+    async def _acknowledge(self, line: Line, number: int) -> None:
+        with contextlib.suppress(JptermError):
+            await line.acknowledge(number)
+
+    def _tell_if_idle(self) -> None:
+        busy = self.is_busy
+        if self._was_busy and not busy:
+            for listener in self._records.on_result:
+                listener()
+            self._on_idle()
+        self._was_busy = busy
+
+    async def close(self) -> None:
+        """Leave the kernel to its keeper."""
+        self._is_closed = True
+        if self._publishing is not None:
+            self.publish()
+        if self._following is not None and not self._following.done():
+            self._following.cancel()
+            await asyncio.wait((self._following,))
+
+    def _now_ms(self) -> int:
+        return int(clock.wall() * 1000)
