@@ -18,6 +18,7 @@ from __future__ import annotations
 from jpterm_like.storage.base import (
     Inspection,
     Loaded,
+    NewStore,
     Record,
     Storage,
     StorageError,
@@ -32,6 +33,7 @@ __all__ = [
     "FolderStorage",
     "Inspection",
     "Loaded",
+    "NewStore",
     "Record",
     "Storage",
     "StorageError",

@@ -10,7 +10,7 @@ A record that was appended but not synced may be lost in a power cut. Call `sync
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -105,6 +105,15 @@ class SyncFailed(StorageError):
         super().__init__(str(failures[0][1]), failures[0][1].path)
         self.failures = list(failures)
         """The stores that were not flushed, each with its reason. All others of the call were."""
+
+
+class NewStore(NamedTuple):
+    """What `Storage.create` makes a store of."""
+
+    name: str
+    """The document's."""
+    records: Sequence[Record]
+    blobs: Mapping[str, bytes]
 
 
 IsNewer = Callable[[Sequence[Record]], bool]
@@ -323,6 +332,17 @@ class Storage(Protocol):
         Raises:
             StoreBusy: it is held.
             StorageError: the disk refused.
+        """
+        ...
+
+    async def create(self, new: Sequence[NewStore]) -> set[str]:
+        """Make the stores of many documents that have none, and return the names of those that were made: they are flushed.
+
+        Each is there whole or not at all, also after a power cut. A document that has something already, or is being opened, is
+        left alone. The disk is waited for once for all of them, so one costs a fraction of what an opening does.
+
+        Raises:
+            StorageError: the disk refused. Some may have been made.
         """
         ...
 

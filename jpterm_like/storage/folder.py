@@ -17,18 +17,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from jpterm_like.errors import escape_for_terminal, explain
-from jpterm_like.storage import log
+from jpterm_like.storage import creation, log
 from jpterm_like.storage.base import (
     BLOB_BYTES_MAX,
     Inspection,
     IsNewer,
     Loaded,
     NewerRelease,
+    NewStore,
     Record,
     StorageError,
     Store,
@@ -41,6 +43,7 @@ from jpterm_like.storage.base import (
     is_blob_name,
     nothing_is_newer,
 )
+from jpterm_like.storage.creation import Created
 from jpterm_like.storage.disk_layout import (
     FILE_BYTES_MAX,
     Part,
@@ -472,6 +475,7 @@ class FolderStorage:
         self._beside = beside
         self._drive = drive or Drive()
         self._threads = threads or ThreadPoolExecutor(FLUSH_THREADS, thread_name_prefix="flush")
+        self._is_cleaned = False  # whether leftovers of creations were removed
 
     def open(self, name: str) -> FolderStore:
         encoded = check_name(name)
@@ -573,6 +577,30 @@ class FolderStorage:
         encoded = check_name(name)
         if self._drive.exists(self.folder / folder_name(name, encoded)):
             _remove(self._drive, *self._hold(name, encoded), name)
+
+    async def create(self, new: Sequence[NewStore]) -> set[str]:
+        in_thread = partial(asyncio.get_running_loop().run_in_executor, self._threads)
+        drive, folder = self._drive, self.folder
+        made: list[Created] = []
+
+        def write() -> None:
+            self._make_folder()
+            if not self._is_cleaned:
+                self._is_cleaned = True
+                creation.remove_leftovers(drive, folder)
+            made.extend(creation.write(drive, folder, new))
+
+        try:
+            await in_thread(write)
+            shares = [made[start::FLUSH_THREADS] for start in range(min(FLUSH_THREADS, len(made)))]
+            flushing = [in_thread(creation.flush, drive, share) for share in shares]
+            await asyncio.gather(*flushing, return_exceptions=True)  # nobody uses them when they are removed
+            for flushed in flushing:
+                flushed.result()
+            return await in_thread(creation.give_names, drive, folder, made)
+        except OSError as error:
+            await in_thread(creation.remove, drive, made)
+            raise StorageError(f"New texts cannot be stored: {explain(error)}.", folder) from error
 
     async def sync(self, stores: Sequence[Store]) -> None:
         loop = asyncio.get_running_loop()

@@ -21,6 +21,7 @@ from jpterm_like.storage.base import (
     IsNewer,
     Loaded,
     NewerRelease,
+    NewStore,
     Record,
     StorageError,
     Store,
@@ -276,6 +277,19 @@ class MemoryStorage:
         if name in self._held:
             raise StoreBusy(f"{name} is open; close it before it is deleted.")
         self._documents.pop(name, None)
+
+    async def create(self, new: Sequence[NewStore]) -> set[str]:
+        made: set[str] = set()
+        for name, records, blobs in new:
+            check_name(name)
+            check_records(records)
+            if name in self._documents or name in self._held:
+                continue
+            self.give_out("sync", name)
+            log = [(1, record) for record in records]
+            self._documents[name] = _Document(log=log, synced=len(log), segment=2, blobs=dict(blobs))
+            made.add(name)
+        return made
 
     async def sync(self, stores: Sequence[Store]) -> None:
         failures: list[tuple[Store, StorageError]] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from jpterm_like.storage.base import Inspection, Storage, StorageError, Store, SyncFailed
+from jpterm_like.storage.base import Inspection, NewStore, Storage, StorageError, Store, SyncFailed
 
 
 class SplitStorage:
@@ -58,6 +58,11 @@ class SplitStorage:
 
     def usage(self, name: str) -> tuple[int, float]:
         return self._of(name).usage(name)
+
+    async def create(self, new: Sequence[NewStore]) -> set[str]:
+        in_memory = [each for each in new if self._is_for_memory(each.name)]
+        on_disk = [each for each in new if not self._is_for_memory(each.name)]
+        return await self._disk.create(on_disk) | await self._memory.create(in_memory)
 
     async def sync(self, stores: Sequence[Store]) -> None:
         failures: list[tuple[Store, StorageError]] = []

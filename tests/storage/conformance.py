@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from jpterm_like.storage import Loaded, Record, Storage, StorageError, StoreBusy, StoreLost
+from jpterm_like.storage import Loaded, NewStore, Record, Storage, StorageError, StoreBusy, StoreLost
 from jpterm_like.storage.base import NAME_BYTES_MAX, NewerRelease
 
 NAMES = [
@@ -467,6 +467,48 @@ class StorageConformance:
         await storage.sync(stores)
         await storage.sync([])
         assert [store.load().records for store in stores] == [records(b"x")] * 20
+
+    # Many new documents at once
+
+    async def test_a_created_store_is_like_one_that_was_opened_and_written(self, storage: Storage) -> None:
+        new = [
+            NewStore(name, records(b"%d" % number, b"more"), {"base": b"of %d" % number})
+            for number, name in enumerate(NAMES)
+        ]
+        assert await storage.create(new) == set(NAMES)
+        storage = self.reopened(storage)
+        assert storage.names() == sorted(NAMES)
+        for name, wanted, blobs in new:
+            store = storage.open(name)
+            assert store.load() == Loaded(list(wanted), []) and store.blobs() == blobs
+            store.append(records(b"later"))
+            store.close()
+            store = storage.open(name)
+            assert store.load() == Loaded([*wanted, *records(b"later")], [])
+            store.snapshot(records(b"all"), yes)
+            store.close()
+        storage = self.reopened(storage)
+        assert [storage.open(name).load().records for name in NAMES] == [records(b"all")] * len(NAMES)
+
+    async def test_what_is_there_or_open_is_not_created(self, storage: Storage) -> None:
+        there, held, free = NAMES[:3]
+        store = storage.open(there)
+        store.append(records(b"mine"))
+        store.close()
+        opened = storage.open(held)
+        assert await storage.create([NewStore(name, records(b"new"), {}) for name in NAMES[:3]]) == {free}
+        opened.append(records(b"mine"))
+        opened.close()
+        storage = self.reopened(storage)
+        found = {name: storage.open(name).load().records for name in NAMES[:3]}
+        assert found == {there: records(b"mine"), held: records(b"mine"), free: records(b"new")}
+
+    async def test_a_created_store_is_deleted_like_any_other(self, storage: Storage) -> None:
+        assert await storage.create([]) == set()
+        assert await storage.create([NewStore("notes.md", records(b"x"), {})]) == {"notes.md"}
+        storage.delete("notes.md")
+        assert storage.names() == [] and not storage.has("notes.md")
+        assert await storage.create([NewStore("notes.md", records(b"y"), {})]) == {"notes.md"}
 
     def test_appends_and_syncs_in_two_threads(self, storage: Storage) -> None:
         store = storage.open("notes.md")

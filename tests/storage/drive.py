@@ -195,6 +195,9 @@ class MemoryDrive(Drive):
         folder = self._folder(path.parent)
         if path.name not in folder.entries:
             raise _error(errno.ENOENT)
+        there = folder.entries.get(to.name)
+        if isinstance(there, _Folder) and there.entries:
+            raise _error(errno.ENOTEMPTY)
         folder.change(**{path.name: None, to.name: folder.entries[path.name]})
 
     def unlink(self, path: Path) -> None:

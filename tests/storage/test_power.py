@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import random
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from crdt import TextBuffer, Version
 from jpterm_like.saver import Saver, restore
-from jpterm_like.storage import FolderStorage, StorageError
+from jpterm_like.storage import FolderStorage, Loaded, NewStore, Record, StorageError
 from jpterm_like.sync.pad import Pad
 from tests.storage.drive import MemoryDrive, PowerLost
 
@@ -118,6 +119,8 @@ def story(seed: int, cut: int | None) -> int:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" not in metafunc.fixturenames:
+        return
     seed = metafunc.config.getoption("--seed")
     stories = -(-metafunc.config.getoption("--cuts") // CUTS_OF_A_STORY)
     metafunc.parametrize("seed", range(stories) if seed is None else [seed])
@@ -128,3 +131,46 @@ def test_f32_what_was_called_stored_survives_a_power_loss_at_any_call(seed: int)
     calls = story(seed, None)
     for number in range(CUTS_OF_A_STORY):
         story(seed, 1 + number * calls // CUTS_OF_A_STORY)
+
+
+NEW = [NewStore(f"{number}.md", [Record(1, b"%d" % number)] * 3, {"base": b"text"}) for number in range(3)]
+
+
+async def creation(seed: int, cut: int | None) -> int:
+    """Create some stores until the power goes at that call, judge, and return how many calls there were."""
+    drive = MemoryDrive(random.Random(seed))
+
+    def fault(call: str) -> int | None:
+        if cut is not None and drive.calls > cut:
+            raise PowerLost
+        return None
+
+    promised: set[str] = set()
+    with ThreadPoolExecutor(1) as threads:
+        storage = FolderStorage(FOLDER, drive, threads)
+        storage.begin()
+        drive.calls, drive.fault = 0, fault
+        with contextlib.suppress(PowerLost):
+            promised = await storage.create(NEW)
+        calls = drive.calls
+        drive.lose_power()
+        drive.fault = lambda call: None
+        found = storage.names()
+        assert promised <= set(found) <= {new.name for new in NEW}, f"seed {seed}, cut {cut}"
+        for name, records, blobs in NEW:
+            store = storage.open(name)
+            read = (store.load(), store.blobs())
+            whole, nothing = (Loaded(list(records), []), blobs), (Loaded([], []), {})
+            assert read == whole if name in found else read == nothing, f"seed {seed}, cut {cut}"
+            store.append([Record(2, b"later")])
+            store.close()
+    return calls
+
+
+async def test_f32_new_stores_are_whole_or_not_there_after_a_power_loss_at_any_call() -> None:
+    """However many are made at once; what a creation leaves is no document, and none is damaged."""
+    calls = await creation(0, None)
+    assert calls > 30
+    for seed in range(3):
+        for cut in range(calls + 1):
+            await creation(seed, cut)
