@@ -649,7 +649,8 @@ def _remove(drive: Drive, folder: Path, lock_fd: int, name: str) -> None:
         # Also remove what a crash left of earlier removals.
         for entry in drive.names(folder.parent):
             if entry.startswith(_TRASH):
-                drive.remove_tree(folder.parent / entry)
+                with contextlib.suppress(FileNotFoundError):  # another removal was faster
+                    drive.remove_tree(folder.parent / entry)
     except OSError as error:
         raise storage_error(name, "The store of {name} cannot be removed", error, folder) from error
     finally:

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -833,3 +834,17 @@ def test_a_part_that_goes_right_after_another_came_is_noticed(storage: FolderSto
     with pytest.raises(StoreLost):
         store.sync()
     store.abandon()
+
+
+def test_many_documents_are_removed_at_the_same_time(tmp_path: Path) -> None:
+    """Each removal also removes what is left of others, and one that another had removed was an error: a sync that took in files which came by
+    mail gave each of them a second text."""
+    storage = FolderStorage(tmp_path)
+    names = [f"{number}.md" for number in range(200)]
+    for name in names:
+        store = storage.open(name)
+        store.append(records(b"x"))
+        store.close()
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(storage.delete, names))
+    assert storage.names() == []
