@@ -577,6 +577,17 @@ class _Notes(NamedTuple):
         return records + [Record(EARLIER, version.encode()) for version in self.earlier]
 
 
+def records_of_file(buffer: TextBuffer, raw: bytes) -> list[Record]:
+    """The records of a new store whose history begins with a plain file: what `Saver.begin` writes."""
+    return [Record(GENESIS, raw), Record(LINEAGE, buffer.lineage)]
+
+
+def records_of_messages(buffer: TextBuffer, messages: Iterable[bytes]) -> list[Record]:
+    """The records of a new store with a history that came whole, and of which the plain file is to hold all."""
+    changes = [Record(CHANGES, message) for message in messages]
+    return [Record(LINEAGE, buffer.lineage), *changes, Record(SAVED, buffer.version.encode())]
+
+
 def _versions_record(kind: int, versions: Sequence[Version]) -> Record:
     return Record(kind, _packed(version.encode() for version in versions))
 

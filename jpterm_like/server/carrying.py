@@ -31,6 +31,7 @@ from jpterm_like.server.connections import OpenDocument
 from jpterm_like.server.document_names import DocumentNames
 from jpterm_like.server.group_commit import GroupCommit
 from jpterm_like.server.joined_documents import JoinedDocuments
+from jpterm_like.server.new_documents import NewDocuments
 from jpterm_like.server.open_documents import OpenDocuments
 from jpterm_like.server.shared_folder import SharedFiles, SharedFolder
 from jpterm_like.storage.base import Storage
@@ -132,6 +133,19 @@ class _Run:
         self._texts = texts
         self._outcome = outcome
         self._report = report
+        self._new = NewDocuments(
+            collection,
+            packs,
+            stores,
+            files,
+            texts,
+            joined,
+            self._names,
+            shared,
+            owner._files,
+            self._documents.by_name.__contains__,
+            self._count_one,
+        )
         self._done = self._of = 0
         self._reported_at = 0.0
 
@@ -150,8 +164,8 @@ class _Run:
         for name in sorted(changed):
             self._count_one()
             await self._look_at(name)
-        await self._several_at_once(sorted(new), self._look_at)
-        await self._several_at_once(sorted(coming), self._add)
+        await self._several_at_once(await self._new.begin_from_files(sorted(new)), self._look_at)
+        await self._several_at_once(await self._new.begin_from_packs(sorted(coming)), self._add)
         await self._join()
         await self._end_renames()
         outcome.tell_missing()
@@ -284,7 +298,8 @@ class _Run:
             self._packs.gather(document, birth)
             known.note_birth(document, birth, self._collection.lane)
             self._texts.gather_form(opened.document, document)
-        await self._texts.gather_changes(opened, document, notes)
+        pad = opened.document.pad
+        await self._texts.gather_operations(pad.buffer, pad.stored, document)
         await self._texts.gather_notes(opened.document, document, notes)
         if self._packs.is_much_gathered:
             await self._packs.write()

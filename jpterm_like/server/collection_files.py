@@ -77,6 +77,10 @@ class CollectionFiles:
         for document in sorted(packs.coming):
             self._coming_as.setdefault(self._known.of(document).wanted_name, []).append(document)
 
+    def is_coming(self, name: str) -> bool:
+        """Whether a document was coming that should have this name: a file of that name may be it."""
+        return name in self._coming_as
+
     def conflict_copies(self, names: Iterable[str]) -> set[str]:
         """Return the new files that a carrier of plain files has made of others, where two wrote in one; and tell of them.
 

@@ -1,9 +1,11 @@
-"""The stores of a collection's documents as `carrying` sees them: which document a store has, and how one is begun. All of it blocks."""
+"""The stores of a collection's documents as `carrying` sees them: which document a store has, and how one is begun. All of it blocks, but
+`create`."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from crdt import TextBuffer, Version
@@ -13,7 +15,7 @@ from jpterm_like.saver import Saver, restore
 from jpterm_like.server import rename
 from jpterm_like.server.charset_note import CHARSET, encode_charsets
 from jpterm_like.server.document import IDENTITY, SYNCED_AS
-from jpterm_like.storage.base import Storage, StorageError, Store
+from jpterm_like.storage.base import NewStore, Storage, StorageError, Store
 from jpterm_like.sync.pad import Pad
 from jpterm_like.sync.unsaved_work import DISK
 
@@ -42,6 +44,10 @@ class CollectionStores:
             return (size_bytes, changed_at, found.st_size, found.st_mtime, found.st_ino)
         except OSError:
             return (size_bytes, changed_at)  # see `DocumentNotes.had_file`
+
+    def has(self, pad_name: str) -> bool:
+        """Whether a name has a store with anything in it."""
+        return self._storage.has(pad_name)
 
     def identity(self, pad_name: str) -> bytes | None:
         """The identity of the document that has a name; None if it has none yet."""
@@ -129,6 +135,20 @@ class CollectionStores:
             store.write_blob(SYNCED_AS, noted)
 
     # ------------------------------------------------------------------ new stores
+
+    async def create(self, new: Sequence[NewStore]) -> set[str]:
+        """Make many stores at once; see `Storage.create`. This one does not block."""
+        return await self._storage.create(new)
+
+    def note(self, pad_name: str, blobs: Mapping[str, bytes]) -> None:
+        """Write notes into a store that nobody has open. Raises StorageError."""
+        with contextlib.closing(self._storage.open(pad_name)) as store:
+            for name, content in blobs.items():
+                store.write_blob(name, content)
+
+    def remove(self, pad_name: str) -> None:
+        """Remove a store. Raises StorageError."""
+        self._storage.delete(pad_name)
 
     def begin(self, document: bytes, birth: Birth, pad_name: str, name: str) -> None:
         """Make the store of a document that came, still without operations."""

@@ -14,7 +14,7 @@ import contextlib
 from functools import partial
 from typing import Final
 
-from crdt import Contradiction, ForeignOp, Version
+from crdt import Contradiction, ForeignOp, TextBuffer, Version
 from jpterm_like.errors import JptermError
 from jpterm_like.files.charsets import UTF_8
 from jpterm_like.files.encoding import Form
@@ -122,18 +122,7 @@ class CollectionTexts:
         try:
             if buffer.lacks(message.data):
                 pad.integrate(message.data, self)
-                if message.lane != self._lane:
-                    for site, count in changes_of(message.data).items():
-                        self._outcome.got += count
-                        author = printable_name(buffer.author_of(site))
-                        if author in (
-                            "",
-                            DISK,
-                        ):  # a file that was there, or another program, at the writer of the pack
-                            author = self._known.author_of(message.lane)
-                        if author:
-                            self._outcome.people[author] += count
-                    self._outcome.got_documents.add(document)
+                self.note_came(document, message, buffer)
             notes.carried.add_message(message.data)
             if message.lane != self._lane:
                 came.add_message(message.data)
@@ -149,9 +138,22 @@ class CollectionTexts:
                 f"{notes.name_here}: a change that came cannot be read, and is left out: {problem}."
             )
 
-    async def gather_changes(self, opened: OpenDocument, document: bytes, notes: DocumentNotes) -> None:
-        buffer = opened.document.pad.buffer
-        stored = opened.document.pad.stored
+    def note_came(self, document: bytes, message: Message, buffer: TextBuffer) -> None:
+        """Note whose operations a message has brought."""
+        if message.lane == self._lane:
+            return
+        for site, count in changes_of(message.data).items():
+            self._outcome.got += count
+            author = printable_name(buffer.author_of(site))
+            if author in ("", DISK):  # a file that was there, or another program, at the writer of the pack
+                author = self._known.author_of(message.lane)
+            if author:
+                self._outcome.people[author] += count
+        self._outcome.got_documents.add(document)
+
+    async def gather_operations(self, buffer: TextBuffer, stored: Version, document: bytes) -> None:
+        """Gather the stored operations that packs lack."""
+        notes = self._known.of(document)
         carried = notes.carried.version
         while not stored <= carried:
             message, carried = buffer.changes_up_to(carried, RECORD_BYTES)
@@ -171,14 +173,18 @@ class CollectionTexts:
             self._known.of(document).note_form(form)
             self._packs.gather(document, form)
 
+    def gather_saved(self, document: bytes, raw: bytes, saved: Version) -> None:
+        """Gather what the file holds."""
+        notes, digest = self._known.of(document), digest_of(raw)
+        if len(saved) <= SAVED_SITES_MAX and digest not in notes.saved:
+            notes.note_saved(bytes.fromhex(digest), saved)
+            self._packs.gather(document, Saved(bytes.fromhex(digest), saved))
+
     async def gather_notes(self, here: Document, document: bytes, notes: DocumentNotes) -> None:
         """Gather what the file holds, and that it was deleted."""
         saved, raw = here.pad.saved, here.file_bytes
-        if raw is not None and here.is_saved and len(saved) <= SAVED_SITES_MAX:
-            digest = digest_of(raw)
-            if digest not in notes.saved:
-                notes.note_saved(bytes.fromhex(digest), saved)
-                self._packs.gather(document, Saved(bytes.fromhex(digest), saved))
+        if raw is not None and here.is_saved:
+            self.gather_saved(document, raw, saved)
         deleted = await asyncio.to_thread(here.saver.store.read_blob, DELETED) if raw is None else None
         if deleted:
             with contextlib.suppress(ForeignOp):

@@ -167,7 +167,11 @@ class DocumentNames:
 
     def note_identity(self, document: Document) -> None:
         """Remember the name of a document that was opened or renamed."""
-        self._by_identity[document.identity] = document.name
+        self.note_new(document.identity, document.name)
+
+    def note_new(self, identity: bytes, name: str) -> None:
+        """The same for one that began without being opened."""
+        self._by_identity[identity] = name
 
     async def with_identity(self, identity: bytes) -> str | None:
         """The name of the document with this identity; None if there is none."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from jpterm_like.storage import log
-from jpterm_like.storage.base import NewStore, check_blob_name, check_name, check_records
+from jpterm_like.storage.base import NewStore, Record, check_blob_name, check_name, check_records
 from jpterm_like.storage.disk_layout import encode_blob, folder_name, sealed_name
 from jpterm_like.storage.drive import Drive
 
@@ -58,7 +58,7 @@ def _write(
     drive: Drive,
     created: Created,
     encoded: bytes,
-    records: Sequence[log.Record],
+    records: Sequence[Record],
     blobs: Iterable[tuple[str, bytes]],
 ) -> None:
     check_records(records)
