@@ -15,6 +15,7 @@ from jpterm_like.cli import (
     find_command,
     history_commands,
     hood_commands,
+    kernel_commands,
     script_commands,
     server_commands,
     store_commands,
@@ -87,6 +88,7 @@ COMMANDS: Final[dict[str, Command]] = {
         *hood_commands.COMMANDS,
         *store_commands.COMMANDS,
         *sync_commands.COMMANDS,
+        *kernel_commands.COMMANDS,
         *_HERE,
     )
 }

@@ -40,6 +40,7 @@ COMMAND_NAMES: Final = frozenset(
         "verify",
         "sync",
         "places",
+        "kernels",
         "doctor",
         "forget",
         "completion",

@@ -67,7 +67,7 @@ class Entry:
     number: int
     """Grows from entry to entry, but not always by one."""
     kind: Kind
-    """`sent` to the kernel and `received` from it: messages. The others are notes of the keeper:
+    """`sent` to the kernel and `received` from it: messages. What somebody answered to `input()` may be a password, so its content is not kept. The others are notes of the keeper:
 
     started   the kernel was started: `content` has pid, argv, cwd
     exit      the kernel ended, and nothing comes after this; see `exit_code`. `content` has also `reason` and `output`

@@ -440,7 +440,8 @@ class Keeper:
         """Note a message and send it to the kernel; returns the number of the entry."""
         header = json_object(parts[0])
         self._remember_asked(header)
-        number = self._append("sent", channel, parts)
+        is_secret = header.get("msg_type") == "input_reply"  # it may be a password
+        number = self._append("sent", channel, [*parts[:3], b"{}"] if is_secret else parts)
         if header.get("msg_type") == "execute_request":
             # After a power cut the log knows that this was sent, so nobody sends it again.
             self._log.flush()

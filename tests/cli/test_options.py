@@ -123,6 +123,9 @@ SHOWN = {
     "sync --join": "cli/test_join.py::test_two_texts_of_one_name_become_one",
     "sync --watch": "e2e/test_sync_folder.py::test_texts_are_kept_in_step_until_ctrl_c",
     "sync --name": "e2e/test_sync_folder.py::test_texts_go_both_ways_through_a_folder",
+    "kernels what": "kernels/test_keeper.py::test_the_command_lists_and_stops_kernels",
+    "kernels id": "kernels/test_keeper.py::test_the_command_lists_and_stops_kernels",
+    "kernels --json": "kernels/test_keeper.py::test_the_command_lists_and_stops_kernels",
     "places --json": "cli/test_sync.py::test_places_are_listed_with_what_waits",
     "verify folder": HERE + "test_verify_reads_a_served_folder_or_what_is_kept_for_the_user",
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import json
 import os
 import random
 import signal
@@ -124,6 +125,8 @@ async def test_a_real_kernel_runs_a_cell_once_and_stops(begin: Begin) -> None:
     line = await connect(keeper.folder)  # the next server answers
     await line.send("stdin", Message("input_reply", {"value": "Zoé"}, parent=entries[-1].header))
     entries = await read_until(line, is_idle)
+    [answer] = [entry for entry in entries if entry.header.get("msg_type") == "input_reply"]
+    assert answer.kind == "sent" and answer.content == {}, "it may be a password"
     sent = [entry for entry in entries if entry.header.get("msg_type") == "execute_request"]
     assert [entry.number for entry in sent] == [number] and sent[0].kind == "sent"
     assert printed([entry for entry in entries if entry.parent.get("msg_id") == "run"]) == "tick 0\n"
@@ -343,23 +346,6 @@ async def test_a_kernel_that_ended_without_a_keeper(begin: Begin) -> None:
     await line.close()
 
 
-async def test_a_kernel_that_ignores_everything_is_stopped(
-    begin: Begin, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keeper = begin()
-    line = await connect(keeper.folder)
-    await run(line, "stuck")
-    await read_until(
-        line,
-        lambda entry: entry.content.get("execution_state") == "busy" and entry.parent.get("msg_id") == "run",
-    )
-    await asyncio.sleep(0.1)
-    await line.stop()
-    end = (await read_until(line, is_exit))[-1]
-    assert (end.exit_code, end.content["reason"], end.content["signal"]) == (-9, "stopped", "SIGKILL")
-    await line.close()
-
-
 async def test_an_idle_kernel_that_nobody_reads_is_stopped(begin: Begin) -> None:
     """One that is read, or that runs, goes on."""
     keeper = begin(idle_s=0.3)
@@ -447,6 +433,37 @@ async def test_nonsense_from_a_client_ends_its_connection_alone(begin: Begin) ->
         with contextlib.suppress(KernelError):
             request(keeper.folder, order)
     assert request(keeper.folder, {"do": "status"})["pid"]
+
+
+async def test_the_command_lists_and_stops_kernels(begin: Begin, home: Path) -> None:
+    """Those that run, for people and as JSON; an id may be shortened; one that ignores all but SIGKILL is killed."""
+    keeper = begin()
+    line = await connect(keeper.folder)
+    await run(line, "stuck")
+
+    async def command(*words: str) -> tuple[int, str, str]:
+        command = [sys.executable, "-m", "jpterm_like", "kernels", *words]
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout, done.stderr
+
+    code, listed, _ = await command()
+    assert (
+        code == 0
+        and listed.startswith(f"{keeper.id}  ")
+        and listed.endswith("  a.ipynb\n")
+        and "MB" in listed
+    )
+    code, listed, _ = await command("--json")
+    assert json.loads(listed)["id"] == keeper.id and json.loads(listed)["pid"] == line.status["pid"]
+    assert (await command("stop"))[0] == 2
+    code, _, told = await command("stop", "nothing")
+    assert code == 1 and "No kernel that runs begins with nothing" in told
+    assert await command("stop", keeper.id[:4]) == (0, "", "")
+    end = (await read_until(line, is_exit))[-1]
+    # It ignores all but SIGKILL.
+    assert (end.exit_code, end.content["reason"], end.content["signal"]) == (-9, "stopped", "SIGKILL")
+    assert await command() == (0, "", "")
+    await line.close()
 
 
 async def test_keepers_are_listed(begin: Begin, home: Path) -> None:
