@@ -60,6 +60,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--notebooks", type=int, default=0, help="how many real notebooks are fetched and read")
     parser.addoption("--keeper-kills", type=int, default=2, help="how often a kernel or its keeper is killed")
     parser.addoption(
+        "--run-kills", type=int, default=2, help="how often a server or client of a running cell is killed"
+    )
+    parser.addoption(
         "--syncthing-rounds",
         type=int,
         default=0,

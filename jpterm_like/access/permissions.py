@@ -33,6 +33,11 @@ class Rights(Protocol):
         """Whether the visitor may be connected at all."""
         ...
 
+    def may_run(self) -> bool:
+        """Whether the visitor may run programs as the user of the server, if the server runs any: a right of its own, which permissions of
+        files do not give."""
+        ...
+
     def concerns(self, name: str) -> bool:
         """Whether these rights are for a pad, also when they are no longer valid."""
         ...
@@ -53,6 +58,9 @@ class Owner:
 
     def is_valid(self) -> bool:
         return True
+
+    def may_run(self) -> bool:
+        return False  # without a token and another user for all that is known; the process that listens knows more
 
     def concerns(self, name: str) -> bool:
         return True
@@ -118,6 +126,9 @@ class ChangeableRights:
 
     def is_valid(self) -> bool:
         return self._rights.is_valid()
+
+    def may_run(self) -> bool:
+        return self._rights.may_run()
 
     def concerns(self, name: str) -> bool:
         return self._rights.concerns(name)

@@ -21,9 +21,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from jpterm_like.access.permissions import ROLES, Role
+from jpterm_like.access.permissions import Role
 from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
 from jpterm_like.files.access_control import PathPermissions
@@ -31,6 +31,11 @@ from jpterm_like.files.access_control import PathPermissions
 VARIABLE: Final = "JPTERM_LIKE_TOKEN"
 """Environment variable with `wss://HOST:PORT=TOKEN`: a token without its server would be sent to any server."""
 TOKENS_MAX: Final = 10_000
+
+
+TokenRole = Literal["view", "edit", "run", "own"]
+"""What a token gives. run: as edit, and the cells of notebooks may be run where the server was started with --run; own: that, too."""
+TOKEN_ROLES: Final[tuple[TokenRole, ...]] = ("view", "edit", "run", "own")
 
 
 class TokenProblem(JptermError):
@@ -44,7 +49,7 @@ class Token:
     id: str
     hash: str
     """SHA-256 of the secret, hexadecimal."""
-    role: Role
+    role: TokenRole
     pad: str
     """Pattern for the names of its pads. `*` matches any part of a name, slashes too."""
     folder: str
@@ -83,7 +88,7 @@ class TokenBook:
         return any(token.is_live(now) and token.folder in ("", folder) for token in self.all())
 
     def make(
-        self, role: Role, *, pad: str = "*", folder: str = "", lasts_s: float | None = None
+        self, role: TokenRole, *, pad: str = "*", folder: str = "", lasts_s: float | None = None
     ) -> tuple[Token, str]:
         """Make a token; returns it and the line to hand over, which is not kept anywhere.
 
@@ -184,7 +189,7 @@ class TokenBook:
 
 def _token(entry: Any) -> Token:
     token = Token(**entry)
-    if token.role not in ROLES or not all(
+    if token.role not in TOKEN_ROLES or not all(
         isinstance(value, str) for value in (token.id, token.hash, token.pad, token.folder)
     ):
         raise ValueError
@@ -216,7 +221,10 @@ class TokenRights:
     def role(self, name: str, path: Path, sources: Sequence[PathPermissions] = ()) -> Role | None:
         if not self.is_valid() or not self.concerns(name):
             return None
-        return self._token.role
+        return "edit" if self._token.role == "run" else self._token.role
+
+    def may_run(self) -> bool:
+        return self.is_valid() and self._token.role in ("run", "own")
 
 
 class Keyring:

@@ -27,6 +27,7 @@ COMMAND_NAMES: Final = frozenset(
         "replace",
         "append",
         "watch",
+        "run",
         "pipe",
         "blame",
         "diff",

@@ -19,6 +19,7 @@ from jpterm_like.cli.parser import (
     lines,
     offsets,
     parser_of,
+    seconds,
 )
 from jpterm_like.errors import JptermError, escape_for_terminal
 
@@ -66,6 +67,31 @@ def _names(address: str) -> Iterable[str]:
     from jpterm_like.cli.scripting import list_names
 
     return list_names(address)
+
+
+def _run_arguments(parser: ArgumentParser) -> None:
+    add_address(parser)
+    add_name(parser)
+    parser.add_argument(
+        "--cell", metavar="ID", action="append", default=[], help="only this cell; may be given several times"
+    )
+    parser.add_argument("--all", action="store_true", help="all cells of code, which is the default")
+    parser.add_argument("--timeout", metavar="SECONDS", type=seconds, help="interrupt them after this long")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
+    parser.add_argument("--wait", action="store_true", help="run nothing: wait for what runs already")
+
+
+def _run(options: Namespace) -> int:
+    from jpterm_like.cli.run_cells import run_cells
+
+    return run_cells(
+        options.address,
+        cells=options.cell,
+        name=options.name,
+        timeout_s=options.timeout,
+        as_json=options.json,
+        waits=options.wait,
+    )
 
 
 def _log_arguments(parser: ArgumentParser) -> None:
@@ -298,6 +324,15 @@ COMMANDS: Final = (
         "Print the text, and then changes, people and status as they come, one JSON object per line.",
         _watch_arguments,
         _watch,
+    ),
+    Command(
+        "run",
+        "FILE|URL",
+        "run the cells of a notebook",
+        "Run cells of a notebook, and print what they give as it comes. The exit code is 0 if all succeeded, 1 if one failed, 130 if one was interrupted. If this "
+        "command ends before, the cells go on; --wait comes back to them.",
+        _run_arguments,
+        _run,
     ),
     Command(
         "pipe",

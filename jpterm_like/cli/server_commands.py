@@ -54,6 +54,11 @@ def _serve_arguments(parser: ArgumentParser) -> None:
         help="a proxy in front has the server under this path, such as /pads, and passes it on",
     )
     parser.add_argument(
+        "--run",
+        action="store_true",
+        help="run the cells of notebooks for those who have a token with the role run or own, and for you on --unix: that is any program, as you",
+    )
+    parser.add_argument(
         "--metrics",
         metavar="HOST:PORT",
         help="answer /healthz, /readyz and /metrics (Prometheus) there, to everybody; figures only, no names",
@@ -75,6 +80,7 @@ def _serve(options: Namespace) -> int:
         behind_proxy=options.behind_proxy,
         prefix=options.prefix,
         metrics=options.metrics,
+        runs=options.run,
     )
     keepers = Keepers()
     for folder in _folders_to_keep(options.folder):
@@ -105,8 +111,9 @@ def _token_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("what", metavar="ID|URL", nargs="?", help="which token to revoke, or which server")
     parser.add_argument(
         "--role",
-        choices=["view", "edit", "own"],
-        help="view: read; edit: write too; own: also remove people and change their roles",
+        choices=["view", "edit", "run", "own"],
+        help="view: read; edit: write too; run: also run the cells of notebooks, where the server was started with --run; own: also remove people "
+        "and change their roles",
     )
     parser.add_argument(
         "--expires", metavar="TIME", type=length_of_time, help="such as 30m, 2h, 7d; default: never"

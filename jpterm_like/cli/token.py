@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Final
 
 from jpterm_like.access.addresses import parse_server_address
-from jpterm_like.access.permissions import Role
 from jpterm_like.access.place_logins import ask_on_terminal, forget_login, keep_login
-from jpterm_like.access.tokens import Keyring, TokenBook
+from jpterm_like.access.tokens import Keyring, TokenBook, TokenRole
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.places.address import is_address, login_server
 from jpterm_like.places.logins import Login
 
 
-def make(role: Role, *, pad: str, folder: Path | None, lasts_s: float | None) -> None:
+def make(role: TokenRole, *, pad: str, folder: Path | None, lasts_s: float | None) -> None:
     """Print a new token on standard output, and what to do with it on standard error."""
     book = TokenBook(Paths.of_user().tokens_file)
     where = "" if folder is None else str(folder.resolve())
@@ -32,9 +31,10 @@ def make(role: Role, *, pad: str, folder: Path | None, lasts_s: float | None) ->
     )
 
 
-_FOR: Final[dict[Role, str]] = {
+_FOR: Final[dict[TokenRole, str]] = {
     "view": "read",
     "edit": "read and write",
+    "run": "read and write, and run the cells of notebooks where the server was started with --run",
     "own": "read, write and remove people",
 }
 

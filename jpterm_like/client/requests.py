@@ -22,6 +22,7 @@ from jpterm_like.transports.base import CannotConnect
 # Modules that speak the protocol are loaded once there is a server to speak to: the first screen is painted without them.
 if TYPE_CHECKING:
     from jpterm_like.notebook.outputs import CellOutputs
+    from jpterm_like.notebook.runs import Run
     from jpterm_like.sync import wire
     from jpterm_like.sync.link import Link
 
@@ -413,6 +414,26 @@ class ServerRequests(LocalSession):
             raise RequestFailed(self._why_read_only)
         self.follow_outputs()
         await self._ask(partial(wire.Clear, cells=tuple(cells)), "The server cannot be reached now.")
+
+    def shown_run(self, cell: str) -> Run | None:
+        """The run that is shown for a cell, as far as it is here."""
+        from jpterm_like.notebook.runs import shown_run
+
+        return None if self._records is None else shown_run(self._records.records, cell)
+
+    async def outputs_known(self) -> None:
+        """Wait until the outputs that the server had are here.
+
+        Raises:
+            RequestFailed: its release has none.
+        """
+        from jpterm_like.sync import wire
+
+        self.follow_outputs()
+        while self._records is None or not self._records.is_there:
+            if self.status.state == "connected" and not self._connection.has(wire.RECORDS):
+                raise RequestFailed("The server is of an earlier release, which cannot run cells: update it.")
+            await self._connection.change()
 
     @property
     def kernel_line(self) -> str:

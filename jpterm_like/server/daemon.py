@@ -36,6 +36,7 @@ from jpterm_like.files.watch import Watching
 from jpterm_like.retention import tidy
 from jpterm_like.server.batching_loop import batching_event_loop
 from jpterm_like.server.descriptor_limits import Descriptors, raise_limit
+from jpterm_like.server.local_kernels import LocalKernels
 from jpterm_like.server.mount import find_mount
 from jpterm_like.server.server import Server
 from jpterm_like.server.shared_folder import SharedFiles, SharedFolder
@@ -90,6 +91,8 @@ class ListenOptions:
     """Path under which a proxy has the server and which it leaves in its requests, such as /pads."""
     metrics: str | None = None
     """HOST:PORT for /healthz, /readyz and /metrics."""
+    runs: bool = False
+    """Run the cells of notebooks for those who may."""
 
 
 def serve_folder(root: Path, options: ListenOptions, *, autosave_s: float) -> int:
@@ -169,8 +172,12 @@ def serve_folder(root: Path, options: ListenOptions, *, autosave_s: float) -> in
             rights = rights_of(transport.peer)
             if rights is not None:
                 peer = transport.peer
+                is_me = peer.token is None and peer.uid == os.geteuid()
                 await server.converse(
-                    transport, rights, find_mount(peer.asked_path, peer.written_path, prefix)
+                    transport,
+                    rights,
+                    find_mount(peer.asked_path, peer.written_path, prefix),
+                    may_run=options.runs and (is_me or rights.may_run()),
                 )
 
         listeners: list[Listener] = []
@@ -223,6 +230,7 @@ def serve_folder(root: Path, options: ListenOptions, *, autosave_s: float) -> in
                 state=state,
                 autosave_s=autosave_s,
                 idle_s=None,
+                runs=options.runs,
             )
             return runner.run(serving)
     finally:
@@ -380,7 +388,12 @@ def serve_hub(*, idle_s: float) -> int:
             assert isinstance(transport, WebSocketTransport)
             uid, gid = transport.peer.uid, transport.peer.gid
             if uid is not None and gid is not None:
-                await server.converse(transport, OWNER if uid == os.geteuid() else UserRights(uid, gid))
+                is_me = uid == os.geteuid()
+                await server.converse(transport, OWNER if is_me else UserRights(uid, gid), may_run=is_me)
+
+        async def converse_with_me(transport: Transport) -> None:
+            assert isinstance(transport, WebSocketTransport)
+            await server.converse(transport, may_run=transport.peer.uid == os.geteuid())
 
         # Half of all connections is reserved for this user.
         for_others = ConnectionLimiter(
@@ -397,7 +410,7 @@ def serve_hub(*, idle_s: float) -> int:
         # last, because editors wait for it
         listeners.append(
             await listen_unix(
-                server.converse, paths.hub_socket, answer=meeting.answer, limiter=_limiter(descriptors)
+                converse_with_me, paths.hub_socket, answer=meeting.answer, limiter=_limiter(descriptors)
             )
         )
         return listeners
@@ -426,6 +439,7 @@ async def _run_hub(
             state=paths.state,
             autosave_s=None,
             idle_s=idle_s,
+            runs=True,
         )
     finally:
         await _tidy(paths)
@@ -453,6 +467,7 @@ async def _run(
     state: Path | None,
     autosave_s: float | None,
     idle_s: float | None,
+    runs: bool,
 ) -> int:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -467,6 +482,7 @@ async def _run(
         identity=identity,
         cpu_clock=time.process_time,
         state=state,
+        kernels=LocalKernels(state) if runs and state is not None else None,
     )
     server.start()
     gc.set_threshold(*GARBAGE)

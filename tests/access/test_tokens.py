@@ -24,6 +24,8 @@ from websockets.http11 import Request, Response
 
 import jpterm_like
 from crdt import TextBuffer, Version
+from jpterm_like.access.local_users import UserRights
+from jpterm_like.access.permissions import OWNER
 from jpterm_like.access.tokens import Keyring, TokenBook, TokenRights, parse_duration
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
@@ -47,6 +49,23 @@ def test_an_open_address_is_refused_without_tokens_and_without_tls(folder: Path)
         assert says in done.stderr, options
     token("view", "--expires", "1s", "--folder", "/elsewhere")
     assert "no token yet" in run("serve", str(folder), "--listen", "0.0.0.0:0", "--behind-proxy").stderr
+
+
+def test_only_run_and_own_run(tmp_path: Path) -> None:
+    """A token to write gives no right to run, and one to run is one to write for everything else."""
+    book = TokenBook(tmp_path / "tokens.json")
+    for role, pad_role, may_run in (
+        ("view", "view", False),
+        ("edit", "edit", False),
+        ("run", "edit", True),
+        ("own", "own", True),
+    ):
+        made, _ = book.make(role)  # type: ignore[arg-type]
+        rights = TokenRights(book, made, "/w")
+        assert (rights.role("a.ipynb", tmp_path), rights.may_run()) == (pad_role, may_run)
+        book.revoke(made.id)
+        assert not rights.may_run()
+    assert not OWNER.may_run() and not UserRights(1, 1).may_run()
 
 
 def test_roles_from_the_command_line(team: Team) -> None:

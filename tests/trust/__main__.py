@@ -45,6 +45,7 @@ LONG: Final = {
     "--notebooks": 1_000,
     "--records": 20_000,
     "--keeper-kills": 200,
+    "--run-kills": 1_000,
 }
 """How much of each; what the suite takes of it is in `tests/conftest.py`."""
 
@@ -75,6 +76,7 @@ CI: Final = {
     "--notebooks": 1_000,
     "--records": 1_000,
     "--keeper-kills": 10,
+    "--run-kills": 10,
 }
 
 TESTS: Final = (
@@ -88,6 +90,7 @@ TESTS: Final = (
     "tests/trust",
     "tests/cli/test_place_texts.py",
     "tests/e2e/test_kill.py",
+    "tests/e2e/test_notebook_kills.py",
     "tests/e2e/test_rename_kill.py",
     "tests/e2e/test_sync_folder.py",
     "tests/cli/test_open_at_place.py",

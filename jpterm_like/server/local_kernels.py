@@ -1,0 +1,86 @@
+"""Kernels of this machine: started beside their notebook, each with a keeper in the state folder."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from jpterm_like.kernels.entries import Entry
+    from jpterm_like.kernels.line import KeeperLine
+
+
+class LocalKernels:
+    """See the module.
+
+    Args:
+        state: the user's state folder.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+
+    async def start(self, file: Path, metadata: Mapping[str, Any]) -> tuple[str, str]:
+        """See `server.runner.Kernels`."""
+        return await asyncio.to_thread(self._start, file, metadata)
+
+    def _start(self, file: Path, metadata: Mapping[str, Any]) -> tuple[str, str]:
+        from jpterm_like.kernels.specs import choose_kernel
+        from jpterm_like.kernels.start import start_keeper
+
+        spec = choose_kernel(file, metadata, os.environ)
+        keeper = start_keeper(
+            spec.argv,
+            {**os.environ, **spec.env},
+            file.parent,
+            self._state,
+            about={"notebook": str(file), "kernel": spec.name},
+        )
+        return str(keeper.folder), spec.name
+
+    async def connect(self, folder: str) -> _Line:
+        """See `server.runner.Kernels`."""
+        from jpterm_like.kernels.line import connect
+
+        return _Line(await connect(Path(folder)))
+
+
+class _Line:
+    """A connection to a keeper, as the runner knows it."""
+
+    def __init__(self, line: KeeperLine) -> None:
+        self._line = line
+
+    def entries(self, after: int) -> AsyncIterator[Entry]:
+        return self._line.entries(max(0, after))
+
+    async def send(
+        self,
+        channel: Literal["shell", "stdin"],
+        kind: str,
+        content: Mapping[str, Any],
+        name: str,
+        parent: Mapping[str, Any],
+    ) -> None:
+        from jpterm_like.kernels.line import Message, Repeated
+        from jpterm_like.server.runner import WasSent
+
+        try:
+            await self._line.send(channel, Message(kind, content, id=name, parent=parent))
+        except Repeated as problem:
+            raise WasSent(str(problem)) from problem
+
+    async def signal(self, number: int) -> None:
+        await self._line.signal(number)
+
+    async def acknowledge(self, number: int) -> None:
+        await self._line.acknowledge(number)
+
+    async def stop(self) -> None:
+        await self._line.stop()
+
+    async def close(self) -> None:
+        await self._line.close()
