@@ -19,6 +19,7 @@ import socket
 import sys
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,6 +84,8 @@ LINGER_S: Final = 60.0
 """How long the keeper stays when the kernel has ended and the last reader knows."""
 IDENTITIES_MAX: Final = 4
 """How many keepers back replies are listened for."""
+ON_CONTROL_MAX: Final = 100
+"""How many requests on control are kept in mind until they are answered."""
 ASKED_MAX: Final = 10_000
 """Most ids of runs that are remembered, so that none is sent twice; the newest ones."""
 CONNECTIONS_MAX: Final = 64
@@ -137,6 +140,8 @@ class Keeper:
         self._connections: dict[int, _Connection] = {}
         self._held: list[_Held] = []
         self._nudges: set[str] = set()
+        self._on_control: deque[str] = deque(maxlen=ON_CONTROL_MAX)
+        """Requests on control. They are answered while a cell runs, so their "idle" says nothing of that."""
         self._state = "starting"
         """`starting`, `idle` or `busy` as the kernel says, `stopping`, `ended`."""
         self._hears = False
@@ -265,8 +270,10 @@ class Keeper:
 
     def _adopt(self) -> None:
         self._kernel = Adopted(self._started["pid"], self._started["identity"])
+        self._state = "busy"  # until it says something else
         self._watch_kernel()
-        self._nudge("control")
+        self._nudge("control")  # shows at once that it is heard
+        self._nudge("shell")  # is answered when it is idle
 
     def _watch_kernel(self) -> None:
         assert self._kernel is not None
@@ -392,13 +399,11 @@ class Keeper:
 
     def _take_status(self, received: Received) -> None:
         state = json_object(received.parts[3]).get("execution_state")
-        if self._state in ("starting", "idle", "busy") and state in ("idle", "busy"):
+        asked = json_object(received.parts[1]).get("msg_id")
+        is_of_shell = asked not in self._on_control
+        if self._state in ("starting", "idle", "busy") and state in ("idle", "busy") and is_of_shell:
             self._state = state
-        if (
-            not self._hears
-            and state == "idle"
-            and json_object(received.parts[1]).get("msg_id") in self._nudges
-        ):
+        if not self._hears and state == "idle" and asked in self._nudges:
             self._begin_to_hear()
 
     def _begin_to_hear(self) -> None:
@@ -440,6 +445,8 @@ class Keeper:
         """Note a message and send it to the kernel; returns the number of the entry."""
         header = json_object(parts[0])
         self._remember_asked(header)
+        if channel == "control":
+            self._on_control.append(str(header.get("msg_id")))
         is_secret = header.get("msg_type") == "input_reply"  # it may be a password
         number = self._append("sent", channel, [*parts[:3], b"{}"] if is_secret else parts)
         if header.get("msg_type") == "execute_request":

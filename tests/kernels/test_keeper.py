@@ -134,8 +134,14 @@ async def test_a_real_kernel_runs_a_cell_once_and_stops(begin: Begin) -> None:
 
     await run(line, "import time; time.sleep(60)", "run-2")
     await read_until(line, lambda entry: entry.header.get("msg_type") == "execute_input", entries[-1].number)
+    # Control is answered while a cell runs, and such an answer ends with "idle", too.
+    await line.send("control", Message("kernel_info_request", {}, id="run-control"))
+    await read_until(line, lambda entry: is_idle(entry) and entry.parent["msg_id"] == "run-control")
+    assert request(keeper.folder, {"do": "status"})["state"] == "busy"
     await line.signal(signal.SIGINT)
-    entries = await read_until(line, is_idle, entries[-1].number)
+    entries = await read_until(
+        line, lambda entry: is_idle(entry) and entry.parent["msg_id"] == "run-2", entries[-1].number
+    )
     assert any(entry.content.get("ename") == "KeyboardInterrupt" for entry in entries)
     await line.stop()
     end = (await read_until(line, is_exit))[-1]
