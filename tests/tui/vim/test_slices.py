@@ -32,6 +32,8 @@ async def ends(editor: Headless) -> float:
         (":%s/a/b/g\r", "b b\n" * 2_000),
         (":g/a/s/a/b/g\r", "b b\n" * 2_000),
         (":g/a/d\r", "\n"),
+        ("gUG", "A A\n" * 2_000),
+        (":%>\r:%>\r:%<\r", "\ta a\n" * 2_000),
         ("qa:s/a/b/g\rjq2000@a", "b b\n" * 2_000),
     ],
 )

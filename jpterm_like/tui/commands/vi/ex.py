@@ -273,9 +273,9 @@ class Ex:
         elif name in ("y", "yank"):
             operators.yank(text, vi.registers, span, register)
         elif name in (">", "<"):
-            operators.shift(
-                text, span.rows, (1 if name == ">" else -1) * (1 + len(after) - len(after.lstrip("<>")))
-            )
+            levels = (1 if name == ">" else -1) * (1 + len(after) - len(after.lstrip("<>")))
+            for _ in operators.shift(text, span.rows, levels):
+                yield from vi.pause()
             text.go(Place(last, text.indent(last)))
         elif name in ("j", "join"):
             count = max(2, last - first + 1)

@@ -513,9 +513,9 @@ class Vi:
                 span = span._replace(start=text.caret)  # copying a line does not move
         if name != "y":
             self.require_writing()
-        return "plain" if self.operate(name, span, register) else ""
+        return "plain" if (yield from self.operate(name, span, register)) else ""
 
-    def operate(self, name: str, span: Range, register: str, levels: int = 1) -> bool:
+    def operate(self, name: str, span: Range, register: str, levels: int = 1) -> Generator[None, Key, bool]:
         """Do an operator to a range, and return whether `.` repeats it."""
         text, start = self.text, span.start
         caret = text.track(text.caret)
@@ -537,7 +537,8 @@ class Vi:
         elif name == "c":
             self.insert(operators.change(text, self.registers, span, register))
         elif name in (">", "<"):
-            operators.shift(text, span.rows, levels if name == ">" else -levels)
+            for _ in operators.shift(text, span.rows, levels if name == ">" else -levels):
+                yield from self.pause()
             text.go(Place(start.row, text.indent(start.row)))
         elif name in ("J", "gJ"):
             rows = max(2, len(span.rows))
@@ -556,7 +557,8 @@ class Vi:
                 # as Vim does with nothing at the start of a line: the line, and of the first one a letter
                 end = Place(start.row, len(text.line(start.row))) if start.row else text.right(start)
                 span = span._replace(end=end)
-            operators.change_case(text, span, name)
+            for _ in operators.change_case(text, span, name):
+                yield from self.pause()
             text.go(start)
         return True
 

@@ -113,7 +113,8 @@ def do_tilde(vi: Vi) -> Keys:
     end = caret
     for _ in range(vi.times):
         end = text.right(end)
-    operators.change_case(text, Range(caret, end), "g~")
+    for _ in operators.change_case(text, Range(caret, end), "g~"):
+        pass  # in one line
     text.go(end)
     return True
 

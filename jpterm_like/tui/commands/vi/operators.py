@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
+from jpterm_like.tui.commands.bulk_edit import LineEdit
 from jpterm_like.tui.commands.lines import indent_of, one_indent
 from jpterm_like.tui.commands.vi.failure import Failed
 from jpterm_like.tui.commands.vi.motions import END_OF_LINE, Motion
@@ -66,7 +68,8 @@ def resolve(text: Text, motion: Motion, operator: str) -> Range:
 def register_of(text: Text, span: Range) -> Register:
     """The text of a range, as a register keeps it."""
     if span.kind == "line":
-        return Register(tuple(text.line(row) for row in span.rows), "line")
+        end = Place(span.end.row, len(text.line(span.end.row)))
+        return Register(tuple(text.slice(Place(span.start.row, 0), end).split("\n")), "line")
     if span.kind == "block":
         pieces = tuple(text.line(row)[slice(*columns(text, span, row))] for row in span.rows)
         return Register(pieces, "block", 0 if span.high >= END_OF_LINE else span.high - span.low + 1)
@@ -128,19 +131,23 @@ def change(text: Text, registers: Registers, span: Range, register: str) -> Plac
     return Place(row, keep)
 
 
-def shift(text: Text, rows: range, levels: int) -> None:
-    """Indent lines by some levels; negative: less. Empty lines stay empty."""
+def shift(text: Text, rows: range, levels: int) -> Iterator[object]:
+    """Indent lines by some levels, in slices; negative: less. Empty lines stay empty."""
     unit = one_indent(text.editor)
     tab = text.editor.text_layout.tab_width
     width = tab if unit == "\t" else len(unit)
-    for row in rows:
+
+    def edits(row: int) -> list[LineEdit]:
         line = text.line(row)
-        blank = len(indent_of(line))
         if not line:
-            continue
+            return []
+        text.changed = True  # also where the indentation is as it is to be
+        blank = len(indent_of(line))
         cells = max(0, len(line[:blank].expandtabs(tab)) + levels * width)
         indent = "\t" * (cells // tab) + " " * (cells % tab) if unit == "\t" else " " * cells
-        text.replace(Place(row, 0), Place(row, blank), indent)
+        return [] if indent == line[:blank] else [(0, blank, indent)]
+
+    return text.edit_rows(rows[0], rows[-1], edits)
 
 
 def wrap(text: Text, rows: range) -> Place:
@@ -162,27 +169,34 @@ def wrap(text: Text, rows: range) -> Place:
     return Place(row, text.indent(row))
 
 
-def change_case(text: Text, span: Range, how: str) -> None:
-    """`gu`: lower, `gU`: upper, `g~`: the other. Character by character, so that others keep their places."""
+def change_case(text: Text, span: Range, how: str) -> Iterator[object]:
+    """`gu`: lower, `gU`: upper, `g~`: the other, in slices. Character by character, so that others keep their places."""
     turn = {"gu": str.lower, "gU": str.upper, "g~": _swap}[how]
-    for row in span.rows:
+    end = text.track(span.end)
+
+    def edits(row: int) -> Iterator[LineEdit]:
         line = text.line(row)
-        low, high = columns(text, span, row)
-        column = high
+        if span.kind == "char":  # others may write between two slices
+            last = text.place_of(end)
+            low = span.start.column if row == span.start.row else 0
+            column = last.column if row == last.row else len(line)
+        else:
+            low, column = columns(text, span, row)
         while column > low:
             sign = line[column - 1]
             turned = turn(sign)
             if turned != sign and len(turned) == 1:
-                end = column
+                behind = column
                 while (
                     column > low + 1
                     and len(turn(line[column - 2])) == 1
                     and turn(line[column - 2]) != line[column - 2]
                 ):
                     column -= 1
-                piece = "".join(turn(it) for it in line[column - 1 : end])
-                text.replace(Place(row, column - 1), Place(row, end), piece)
+                yield column - 1, behind, "".join(turn(it) for it in line[column - 1 : behind])
             column -= 1
+
+    return text.edit_rows(span.start.row, span.end.row, edits)
 
 
 def _swap(sign: str) -> str:

@@ -53,9 +53,9 @@ class Registers:
         """Give the clipboard what was copied last. Called when the keys that came together are done."""
         found, self._unshared = self._unshared, None
         self._asked = False
-        if found is not None and found.text:
-            self._shared = found.text
-            self._editor.to_clipboard(found.text)
+        if found is not None and (text := found.text):
+            self._shared = text
+            self._editor.to_clipboard(text)
 
     def yank(self, name: str, found: Register) -> None:
         self._set(name or "0", found)

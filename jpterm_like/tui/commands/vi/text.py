@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack
 from typing import Final, NamedTuple
 
+from crdt.patch import Splice
 from jpterm_like.tui.commands.bulk_edit import BulkEdit, LineEdit
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.commands.lines import indent_of
@@ -141,11 +142,11 @@ class Text:
 
     def edit(self, start: int, end: int, text: str) -> None:
         """Replace a range of offsets; the caret is left to the caller. Only what differs is replaced, so others keep their place."""
-        old = self.editor.session.buffer.slice(start, end)
-        if old == text:
+        old = self.editor.session.buffer.slice(start, end) if text else ""
+        if old == text and (text or start == end):
             self.changed = True
             return
-        splice = trim(start, old, text)
+        splice = trim(start, old, text) if text else Splice(start, end, "")
         self.begin_step()
         self.changed = True
         editor = self.editor

@@ -287,7 +287,7 @@ class Visual:
             operator = {"D": "d", "Y": "y", "R": "c", "C": "c"}.get(name, name)
             if operator in ("d", "c") and span.kind == "char":
                 span = span._replace(big=False)
-            vi.operate(operator, span, register, vi.times)
+            yield from vi.operate(operator, span, register, vi.times)
             if operator in ("gu", "gU", "g~") and span.kind == "line":
                 text.go(first if len(span.rows) > 1 else Place(first.row, 0))
         return "" if name in ("y", "Y") else "visual"
