@@ -103,6 +103,9 @@ FRAME_S: Final = 1 / 30
 LINES_STEP_S: Final = 0.002
 """How long the lines of a large text are read before the keyboard is served again."""
 
+ROWS_UNREAD: Final = 1_000
+"""A change that adds more rows may leave line ends to be found later."""
+
 LINES_PAUSE_S: Final = 0.01
 """The pause between two such steps."""
 
@@ -528,6 +531,8 @@ class Editor(Editing, Rows, can_focus=True):
 
                 merged = merge_splices(patch, self.session.buffer)
                 changes = self.text_layout.follow(merged)
+                if any(change.added > ROWS_UNREAD for change in changes):
+                    self._read_lines_soon()
                 if self._was_ready:  # before that the text arrives, and nothing in it is a change
                     self.unseen_changes.follow(self.text_layout.lines, patch, changes, mine)
                 self.highlighting.follow(merged, changes)

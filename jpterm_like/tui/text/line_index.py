@@ -9,13 +9,13 @@ The lengths are stored in chunks. Two sum trees give the number of rows and of c
 P. M. Fenwick, "A New Data Structure for Cumulative Frequency Tables", Software: Practice and Experience 24, 1994.
 
 At first the newlines of a chunk are only counted, which takes a fifth of the time. Their positions are read when a
-row of the chunk is needed, or step by step by `read_on`; until then the original text is kept.
+row of the chunk is needed, or step by step by `read_on`; until then the text is kept. The same goes for a long text that is put in.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import Final, NamedTuple
 
@@ -27,9 +27,14 @@ CHUNK_ROWS: Final = 256
 the same at a million lines. Tests use 2."""
 
 
-class Unread(NamedTuple):
-    """A chunk whose line ends are not read yet: a part of the original text."""
+LONG: Final = 200_000
+"""Code points of a text that is put in, whose line ends are not read at once."""
 
+
+class Unread(NamedTuple):
+    """A chunk whose line ends are not read yet: a part of a text."""
+
+    text: str
     start: int
     end: int
     rows: int
@@ -105,16 +110,7 @@ class Lines:
 
     def __init__(self, text: str = "", chunk_rows: int = CHUNK_ROWS) -> None:
         self._chunk_rows = chunk_rows
-        self._text = text
-        self._chunks: list[Chunk] = []
-        sample = text[:SAMPLE]
-        piece = max(1, chunk_rows * len(sample) // (sample.count("\n") + 1))
-        piece = min(piece, SAMPLE)
-        start = 0
-        while (end := text.find("\n", start + piece) + 1) > 0:
-            self._chunks.append(Unread(start, end, text.count("\n", start, end)))
-            start = end
-        self._chunks.append(Unread(start, len(text), text.count("\n", start) + 1))
+        self._chunks: list[Chunk] = list(self._count(text, 0, None))
         self._sizes = list(map(_size, self._chunks))
         """Length of each chunk in code points."""
         # For each chunk, the starts of its rows relative to the chunk's own; None until needed.
@@ -130,7 +126,6 @@ class Lines:
             at -= 1
         self._to_read = at
         if at < 0:
-            self._text = ""
             return False
         self._read(at)
         return True
@@ -196,6 +191,9 @@ class Lines:
             self._size += amount
             self._starts[chunk] = None
             return RowChange(first, 1, 1, column, last_column)
+        if len(text) > LONG and "\n" in text:
+            added = self._replace_by_long(first, column, last, last_column, text)
+            return RowChange(first, last - first + 1, added, column, last_column)
         lengths = [len(line) + 1 for line in text.split("\n")]
         chunk, index = self._find_row(last)
         tail = self._lengths(chunk)[index] - last_column
@@ -235,6 +233,18 @@ class Lines:
 
     # How it is kept
 
+    def _count(self, text: str, start: int, end: int | None) -> Iterator[Unread]:
+        """Cut a text into chunks of lines; without an end, what is behind the last newline belongs to the last one, too."""
+        sample = text[:SAMPLE]
+        piece = max(1, self._chunk_rows * len(sample) // (sample.count("\n") + 1))
+        piece = min(piece, SAMPLE)
+        stop = len(text) if end is None else end
+        while (behind := text.find("\n", start + piece, stop) + 1) > 0:
+            yield Unread(text, start, behind, text.count("\n", start, behind))
+            start = behind
+        if end is None or start < end:
+            yield Unread(text, start, stop, text.count("\n", start, stop) + (end is None))
+
     def _lengths(self, chunk: int) -> list[int]:
         """Return the lengths of the rows of a chunk that was read."""
         lengths = self._chunks[chunk]
@@ -247,21 +257,21 @@ class Lines:
         assert isinstance(unread, Unread), unread
         pieces = self._cut(self._read_lengths(unread))
         self._chunks[chunk : chunk + 1] = pieces
-        self._sizes[chunk : chunk + 1] = map(sum, pieces)
+        self._sizes[chunk : chunk + 1] = map(_size, pieces)
         if len(pieces) > 1:
             self._starts[chunk : chunk + 1] = [None] * len(pieces)
             self._sum()
 
     def _read_lengths(self, unread: Unread) -> list[int]:
-        start, end, rows = unread
-        lengths = [len(line) + 1 for line in self._text[start:end].split("\n")]
+        text, start, end, rows = unread
+        lengths = [len(line) + 1 for line in text[start:end].split("\n")]
         if len(lengths) > rows:  # nothing comes behind its last newline
             lengths.pop()
         else:
             lengths[-1] -= 1
         return lengths
 
-    def _cut(self, lengths: list[int]) -> list[list[int]]:
+    def _cut(self, lengths: list[int]) -> list[Chunk]:
         rows = self._chunk_rows
         if len(lengths) <= 2 * rows:
             return [lengths]
@@ -303,10 +313,26 @@ class Lines:
             if not isinstance(beside, Unread):
                 last_chunk += 1
                 merged += beside
-        pieces = self._cut(merged)
+        self._put(chunk, last_chunk, self._cut(merged))
+
+    def _replace_by_long(self, first: int, column: int, last: int, last_column: int, text: str) -> int:
+        """Put the lines of a long text in place of what is between two places, and return how many rows that are."""
+        chunk, index = self._find_row(first)
+        last_chunk, last_index = self._find_row(last)
+        begin, end = text.index("\n") + 1, text.rindex("\n") + 1
+        head = [*self._lengths(chunk)[:index], column + begin]
+        tail = self._lengths(last_chunk)[last_index:]
+        tail[0] += len(text) - end - last_column
+        middle = list(self._count(text, begin, end))
+        self._put(chunk, last_chunk, [*self._cut(head), *middle, *self._cut(tail)])
+        self._to_read = len(self._chunks)
+        return 2 + sum([it.rows for it in middle])
+
+    def _put(self, chunk: int, last_chunk: int, pieces: list[Chunk]) -> None:
+        """Put chunks in place of `chunk` to `last_chunk`, the last included."""
         is_end = last_chunk + 1 == len(self._chunks)
         old, old_sizes = self._chunks[chunk : last_chunk + 1], self._sizes[chunk : last_chunk + 1]
-        sizes = list(map(sum, pieces))
+        sizes = list(map(_size, pieces))
         self._sizes[chunk : last_chunk + 1] = sizes
         self._chunks[chunk : last_chunk + 1] = pieces
         self._starts[chunk : last_chunk + 1] = [None] * len(pieces)
@@ -314,16 +340,16 @@ class Lines:
             self._sum()
             return
         for place in range(len(old)):
-            rows, size = len(pieces[place]) - _rows(old[place]), sizes[place] - old_sizes[place]
+            rows, size = _rows(pieces[place]) - _rows(old[place]), sizes[place] - old_sizes[place]
             self._row_sums.add(chunk + place, rows)
             self._size_sums.add(chunk + place, size)
             self._rows += rows
             self._size += size
         # While a text is being received it grows at its end: the sums of each chunk are then computed once.
         for place in range(len(old), len(pieces)):
-            self._row_sums.append(len(pieces[place]))
+            self._row_sums.append(_rows(pieces[place]))
             self._size_sums.append(sizes[place])
-            self._rows += len(pieces[place])
+            self._rows += _rows(pieces[place])
             self._size += sizes[place]
 
 

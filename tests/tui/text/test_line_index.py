@@ -41,8 +41,13 @@ def random_text(dice: random.Random, size: int) -> str:
 
 @pytest.mark.parametrize("seed", range(40))
 @pytest.mark.parametrize("chunk_rows", [1, 2, 3, 256])
-def test_follows_random_splices_like_its_slow_twin(seed: int, chunk_rows: int) -> None:
-    """Same rows, columns and spans after each splice, with chunks so small that all of them split and join."""
+def test_follows_random_splices_like_its_slow_twin(
+    seed: int, chunk_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Same rows, columns and spans after each splice, with chunks so small that all of them split and join; and with texts that are
+    so long that their lines are read later."""
+    if seed % 2:
+        monkeypatch.setattr("jpterm_like.tui.text.line_index.LONG", seed % 5)
     dice = random.Random(seed)
     text = random_text(dice, 60)
     fast, slow = Lines(text, chunk_rows), SlowLines(text)
@@ -64,8 +69,10 @@ def test_follows_random_splices_like_its_slow_twin(seed: int, chunk_rows: int) -
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_lines_are_read_bit_by_bit_while_they_change(seed: int) -> None:
+def test_lines_are_read_bit_by_bit_while_they_change(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether a part of the text was read already shows in nothing, and all of it can be read."""
+    if seed % 2:
+        monkeypatch.setattr("jpterm_like.tui.text.line_index.LONG", 0)
     dice = random.Random(seed)
     text = random_text(dice, 200)
     fast, slow = Lines(text, 2), SlowLines(text)
