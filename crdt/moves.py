@@ -40,6 +40,9 @@ CUT_INK_MIN: Final = 3
 LINES_MAX: Final = 10_000
 """Lines that a patch deletes and inserts, above which it is not searched for moves: 0.2 s in plain Python."""
 
+KEPT_LINES_MAX: Final = 20
+"""Above that, lines of a replaced stretch whose anchors are kept before different line breaks."""
+
 HOPS_MAX: Final = 64
 """How often a text is followed from one move to the next."""
 
@@ -98,6 +101,7 @@ class Moves:
         last. O(length of the changes).
         """
         in_place: list[Target] = []
+        breaks: list[tuple[str, list[Span], str, list[Span]]] = []
         gone: list[tuple[str, list[Span]]] = []
         come: list[tuple[str, list[Span]]] = []
         for splice, old, new in zip(patch.splices[::-1], removed, added):
@@ -106,12 +110,15 @@ class Moves:
                 if len(text) == len(splice.text) and text.casefold() == splice.text.casefold():
                     _pair(in_place, old, new)
                 elif "\n" in splice.text:
-                    _keep_before_breaks(in_place, text, old, splice.text, new)
+                    breaks.append((text, old, splice.text, new))
                 gone.append((text, old))
             if len(splice.text) > 1:
                 come.append((splice.text, new))
+        is_large = sum([text.count("\n") for text, _ in gone + come]) > LINES_MAX
+        for each in breaks:
+            _keep_before_breaks(in_place, *each, KEPT_LINES_MAX if is_large else LINES_MAX)
         self._remember(in_place)
-        if sum([text.count("\n") for text, _ in gone + come]) <= LINES_MAX:
+        if not is_large:
             self._remember(self._match(_all_lines(gone), _all_lines(come)))
 
     def _match(self, gone: list[Line], come: list[Line]) -> list[Target]:
@@ -218,19 +225,20 @@ def _pair(targets: list[Target], old: list[Span], new: list[Span]) -> None:
 
 
 def _keep_before_breaks(
-    targets: list[Target], text: str, old: list[Span], new_text: str, new: list[Span]
+    targets: list[Target], text: str, old: list[Span], new_text: str, new: list[Span], lines_max: int
 ) -> None:
-    """Keep anchors in replaced text before the first line break of the new text that they were not behind.
+    """Keep anchors in replaced text before the first line break of the new text that they were not behind; those behind `lines_max`
+    lines before the break of the next.
 
     A patch leaves them behind all of the new text, or before it.
     """
     rest, coming = old[::-1], new[::-1]
     taken = at = 0
-    for line in text.split("\n"):
+    for number, line in enumerate(text.split("\n", lines_max)):
         at = new_text.find("\n", at)
         if at < 0:
             return
-        own = _take(rest, len(line) + 1)
+        own = rest[::-1] if number == lines_max else _take(rest, len(line) + 1)
         _take(coming, at - taken)
         to, first, _ = coming[-1]
         targets += [(site.index, low, high, to, first, True) for site, low, high in own]

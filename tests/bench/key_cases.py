@@ -74,7 +74,10 @@ def other_moves(*places: float) -> Act:
 
 def pastes(text: Callable[[], str]) -> Act:
     async def act(stage: Stage) -> None:
-        stage.editor.post_message(events.Paste(text()))
+        made = text()
+        await asyncio.sleep(0)
+        stage.turns.clear()
+        stage.editor.post_message(events.Paste(made))
         await stage.quiet()
 
     return act

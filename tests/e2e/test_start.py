@@ -79,6 +79,7 @@ LATER = {
     "jpterm_like.tui.commands.navigation",
     "jpterm_like.tui.commands.pairs",
     "jpterm_like.tui.commands.prose",
+    "jpterm_like.tui.commands.reorder",
     "jpterm_like.tui.commands.review_page",
     "jpterm_like.tui.inspector",
     "jpterm_like.tui.kept_view",

@@ -271,7 +271,11 @@ class Editing:
         """Change rows `first` to `last` (included) as one undo step, in slices of time; `done` gets the number of changes."""
         from jpterm_like.tui.commands.bulk_edit import BulkEdit
 
-        self._begin_long_change(BulkEdit(self.session, self.text_layout, first, last, edits), done)
+        self.change_in_slices(BulkEdit(self.session, self.text_layout, first, last, edits), done)
+
+    def change_in_slices(self, change: LongChange, done: Callable[[int], None]) -> None:
+        """Make a long change, its first slice now; `done` gets the number of changes."""
+        self._begin_long_change(change, done)
         self._continue_bulk_edit()
 
     def go_on_in_slices(self, change: LongChange, done: Callable[[int], None]) -> None:

@@ -7,7 +7,7 @@ that others have in them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from jpterm_like.tui.commands.basic import delete_left
 from jpterm_like.tui.commands.bulk_edit import LineEdit
@@ -17,7 +17,10 @@ from jpterm_like.tui.commands.pairs import delete_empty_pair
 from jpterm_like.tui.syntax.languages import language_of
 from jpterm_like.tui.text.brackets import PAIRS
 from jpterm_like.tui.text.cursors import TrackedOffset
-from jpterm_like.tui.text.minimal_edits import replace_lines, replace_pieces, trim
+from jpterm_like.tui.text.minimal_edits import replace_pieces, trim
+
+if TYPE_CHECKING:
+    from jpterm_like.tui.commands.reorder import Order
 
 INDENT_ROWS_READ: Final = 100
 """How many lines above and below the caret are read to find how the text is indented."""
@@ -285,35 +288,35 @@ def do_join_lines(editor: Editing) -> None:
 
 
 def do_sort_lines(editor: Editing) -> None:
-    _reorder(editor, _sorted, "sort", "These lines are sorted already.")
+    from jpterm_like.tui.commands.reorder import sort
+
+    _reorder(editor, sort, "sort", "These lines are sorted already.")
 
 
 def do_reverse_lines(editor: Editing) -> None:
-    _reorder(editor, lambda lines: lines[::-1], "reverse", "These lines read the same in both directions.")
+    from jpterm_like.tui.commands.reorder import reverse
+
+    _reorder(editor, reverse, "reverse", "These lines read the same in both directions.")
 
 
 def do_unique_lines(editor: Editing) -> None:
     """Keep the first of equal lines."""
-    _reorder(editor, lambda lines: list(dict.fromkeys(lines)), "compare", "No two of these lines are equal.")
+    from jpterm_like.tui.commands.reorder import drop_repeated
+
+    _reorder(editor, drop_repeated, "compare", "No two of these lines are equal.")
 
 
-def _sorted(lines: list[str]) -> list[str]:
-    return sorted(sorted(lines), key=str.casefold)  # twice takes less than pairs as keys
+def _reorder(editor: Editing, order: Order, verb: str, same: str) -> None:
+    """Put the selected lines in another order, or drop some."""
+    from jpterm_like.tui.commands.reorder import Reorder
 
-
-def _reorder(editor: Editing, reorder: Callable[[list[str]], list[str]], verb: str, same: str) -> None:
-    """Put the selected lines in another order, or drop some; the others move around a longest run that stays."""
-    start, end = _block(editor)
-    old = editor.session.buffer.slice(start, end).split("\n")
-    if len(old) < 2:
+    first, last = _rows(editor)
+    if first == last:
         editor.say(f"Select the lines to {verb}.")
         return
-    new = reorder(old)
-    if new == old:
-        editor.say(same)
-        return
-    splices = replace_lines(start, old, new, ends=end < editor.text_layout.lines.size)
-    editor.replace_all(splices, start + sum(map(len, new)) + len(new) - 1, start)
+    editor.change_in_slices(
+        change := Reorder(editor, first, last, order), lambda _: editor.say(same) if change.is_same else None
+    )
 
 
 def do_upper(editor: Editing) -> None:

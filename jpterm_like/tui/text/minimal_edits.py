@@ -9,10 +9,12 @@ Splices are in code points from `start`, from the last to the first, in offsets 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from typing import Final, TypeVar
 
 from crdt.patch import Splice
+
+Result = TypeVar("Result")
 
 
 def trim(start: int, old: str, new: str) -> Splice:
@@ -50,6 +52,23 @@ def replace_pieces(start: int, pieces: Iterable[tuple[str, str]]) -> list[Splice
     return splices
 
 
+STEP: Final = 2_000
+"""Lines of a step: a millisecond at most."""
+
+Steps = Generator[None, None, Result]
+"""A computation in steps, some milliseconds each at most."""
+
+
+def at_once(steps: Steps[Result]) -> Result:
+    """Do all steps of a computation."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: Result = end.value
+            return found
+
+
 def replace_lines(start: int, old: Sequence[str], new: Sequence[str], ends: bool) -> list[Splice]:
     """Turn the lines `old`, which begin at `start`, into `new`; lines that stay in order are not touched.
 
@@ -58,15 +77,25 @@ def replace_lines(start: int, old: Sequence[str], new: Sequence[str], ends: bool
     changed. `ends` is whether a newline follows the last line;
     without one, a newline goes or comes with the line behind it.
     """
+    return at_once(replace_lines_in_steps(start, old, new, ends))
+
+
+def replace_lines_in_steps(
+    start: int, old: Sequence[str], new: Sequence[str], ends: bool
+) -> Steps[list[Splice]]:
     splices: list[Splice] = []
     offsets = [start]
-    for line in old:
+    for row, line in enumerate(old):
         offsets.append(offsets[-1] + len(line) + 1)
+        if row % STEP == 0:
+            yield
     if not ends and not new:
         return [Splice(start, offsets[-1] - 1, "")] if old else []
     old_at = new_at = 0
     before, after = set(old), set(new)
-    for old_stays, new_stays in [*staying(old, new), (len(old), len(new))]:
+    yield
+    stays = yield from staying(old, new)
+    for old_stays, new_stays in [*stays, (len(old), len(new))]:
         was, now = old[old_at:old_stays], new[new_at:new_stays]
         if not was and not now:
             pass
@@ -88,24 +117,41 @@ def replace_lines(start: int, old: Sequence[str], new: Sequence[str], ends: bool
                 low -= bool(old_at)
             splices.append(Splice(low, high, text))
         old_at, new_at = old_stays + 1, new_stays + 1
+        yield
     splices.reverse()
     return splices
 
 
-def staying(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
+def staying(old: Sequence[str], new: Sequence[str]) -> Steps[list[tuple[int, int]]]:
     """Return the lines that stay in order, as (index in old, index in new). O(n log n)."""
-    row_of = {line: row for row, line in enumerate(old)}
-    if len(row_of) == len(old) and len(set(new)) == len(new):  # all different, as in most texts
-        pairs = [(row_of[line], at) for at, line in enumerate(new) if line in row_of]
-    else:
-        rows: dict[str, list[int]] = defaultdict(list)
-        for row in range(len(old) - 1, -1, -1):
-            rows[old[row]].append(row)
-        pairs = [(rows[line].pop(), at) for at, line in enumerate(new) if rows.get(line)]
-    return [pairs[at] for at in _longest_increasing([row for row, _ in pairs])]
+    rows: dict[str, int | list[int]] = {}
+    """The row of a line in `old`; of equal lines, all of them from the last to the first."""
+    for row in range(len(old) - 1, -1, -1):
+        line = old[row]
+        known = rows.get(line)
+        if known is None:
+            rows[line] = row
+        elif isinstance(known, int):
+            rows[line] = [known, row]
+        else:
+            known.append(row)
+        if row % STEP == 0:
+            yield
+    pairs: list[tuple[int, int]] = []
+    for at, line in enumerate(new):
+        known = rows.get(line)
+        if isinstance(known, int):
+            pairs.append((known, at))
+            del rows[line]
+        elif known:
+            pairs.append((known.pop(), at))
+        if at % STEP == 0:
+            yield
+    found = yield from _longest_increasing([row for row, _ in pairs])
+    return [pairs[at] for at in found]
 
 
-def _longest_increasing(numbers: Sequence[int]) -> list[int]:
+def _longest_increasing(numbers: Sequence[int]) -> Steps[list[int]]:
     """Return the indexes of a longest increasing subsequence of different numbers (patience sorting)."""
     tops: list[int] = []
     """The smallest number that ends a subsequence of each length."""
@@ -119,6 +165,8 @@ def _longest_increasing(numbers: Sequence[int]) -> list[int]:
             at_top.append(at)
         else:
             tops[pile], at_top[pile] = number, at
+        if at % STEP == 0:
+            yield
     return list(_backwards(before, at_top[-1] if at_top else -1))[::-1]
 
 

@@ -8,7 +8,7 @@ from itertools import combinations, pairwise
 import pytest
 
 from crdt.patch import Patch, Splice
-from jpterm_like.tui.text.minimal_edits import replace_lines, replace_pieces, staying, trim
+from jpterm_like.tui.text.minimal_edits import at_once, replace_lines, replace_pieces, staying, trim
 
 
 @pytest.mark.parametrize("seed", range(300))
@@ -39,7 +39,7 @@ def test_as_many_lines_stay_as_can(seed: int) -> None:
         for rows in combinations(range(len(old)), size)
         if sorted(rows, key=lambda row: new.index(old[row])) == list(rows)
     )
-    stays = staying(old, new)
+    stays = at_once(staying(old, new))
     assert len(stays) == most
     assert all(old[row] == new[at] for row, at in stays)
 
