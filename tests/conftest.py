@@ -40,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--place-kills", type=int, default=8, help="how often a sync with real servers is killed"
     )
+    parser.addoption("--carried", type=int, default=4, help="how many stories of a folder that is carried")
     parser.addoption("--place-cuts", type=int, default=7, help="how often a line to real servers is cut")
     parser.addoption(
         "--killed-syncs", type=int, default=4, help="how many rounds of killed syncs of two machines"

@@ -45,10 +45,10 @@ ROUNDS_MAX: Final = 4
 """Most exchanges in one run: what comes may cause new notes of ours, and these are sent as well."""
 
 CARRIED_TWICE: Final = (
-    "{} carries the files in {} as well. To another machine that syncs these texts it brings them beside their history, before it or after it: then lines "
-    "are there twice, or go. Keep the texts in a folder outside of it."
+    "{} carries the files in {} as well. That is fine: what it brings before its history is recognised once that is here, and a copy that it makes where "
+    "two wrote in one file is put away then."
 )
-"""Told once by a run: a program carries the plain files, too."""
+"""Told by the first run of a folder: a program carries the plain files, too."""
 
 OTHERS_S: Final = 20.0
 """How long a sync waits for another one of these texts: the one that goes on while they are open takes moments."""
@@ -106,8 +106,9 @@ def sync(
             progress.end()
             print(json.dumps(facts) if as_json else escape_for_terminal(sentence))
             return 0
+        is_first = not places_of(folder)
         totals = run.run()
-        if (carrier := carrier_of(folder)) is not None:
+        if is_first and (carrier := carrier_of(folder)) is not None:
             totals.notices.insert(0, CARRIED_TWICE.format(carrier, folder))
         say(totals)
         if watch:
@@ -365,9 +366,12 @@ class SyncRun:
         totals, memory = totals or Totals(), self._memory
         known = self._load(found)
         memory.was_ready = known.places[self._place.address].was_ready
-        for _ in range(ROUNDS_MAX):
+        # A carried folder may have files already whose history is at the place: that is taken in first.
+        is_carried = carrier_of(self._folder) is not None
+        for number in range(ROUNDS_MAX):
             mirror = collections.open_mirror(found)
             is_joining = mirror.collection is None  # which the first exchange changes
+            is_joining |= is_carried and asks and not number
             if not is_joining:
                 known = self._carry(found, known, totals)
                 if not asks and not totals.written:

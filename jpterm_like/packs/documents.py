@@ -18,7 +18,7 @@ from crdt.errors import ForeignOp
 from crdt.messages import ANNOUNCE, MARK, read_message
 from jpterm_like.packs.records import LINEAGE_BYTES, Birth, Form, Hello, Name
 
-SAVED_MAX: Final = 16
+SAVED_MAX: Final = 64
 """States of plain files that are known of each document."""
 PERSON_LENGTH_MAX: Final = 64
 """Most characters of a person's name that are shown, or become a part of a file's name; as in messages."""

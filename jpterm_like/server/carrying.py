@@ -17,9 +17,12 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from crdt import ForeignOp
+from jpterm_like.access.discovery import STORE_FOLDER
 from jpterm_like.collection import Collection, collection_folder, load
 from jpterm_like.errors import JptermError, escape_for_terminal
-from jpterm_like.files.read import FileProblem, NotText
+from jpterm_like.files.carriers import carrier_of
+from jpterm_like.files.read import FileProblem, NotText, read_plain
+from jpterm_like.files.write import move_plain
 from jpterm_like.packs import records
 from jpterm_like.packs.records import Birth
 from jpterm_like.server.carry_outcome import Outcome
@@ -40,6 +43,8 @@ AT_ONCE: Final = 4
 """New documents that are looked at side by side. A few threads are left to people who save meanwhile."""
 PROGRESS_S: Final = 0.2
 """Interval between two reports of progress."""
+PUT_AWAY: Final = "merged"
+"""The folder in `STORE_FOLDER` for copies that carriers made of files."""
 NO_NAME: Final = (-1, "")
 """A name that was applied to no file: the document gets its name as soon as that is free."""
 
@@ -100,7 +105,8 @@ class Carrying:
                 collection, packs, stores, self._documents, self._names, self._files, shared, outcome
             )
             joined = JoinedDocuments(packs)
-            texts = CollectionTexts(known.lane, packs, joined, files, self._commits, outcome)
+            carrier = await asyncio.to_thread(carrier_of, folder)
+            texts = CollectionTexts(known.lane, packs, stores, joined, files, self._commits, outcome, carrier)
             return await _Run(self, known, shared, packs, stores, files, joined, texts, outcome, report).run()
 
 
@@ -158,7 +164,8 @@ class _Run:
         await files.follow_renames([name for name in files.here if name not in unchanged])
         # Files first: so a document that comes and has been here all the time is recognised.
         at_rest = {name for name in unchanged if files.here.get(name) not in packs.coming}
-        changed, new = set(files.here) - at_rest, set(names) - set(files.here) - files.conflict_copies(names)
+        copies = files.conflict_copies(names)
+        changed, new = set(files.here) - at_rest, set(names) - set(files.here) - copies.keys()
         coming = packs.coming.keys() - set(files.here.values())
         self._of = len(changed) + len(new) + len(coming)
         for name in sorted(changed):
@@ -166,6 +173,8 @@ class _Run:
             await self._look_at(name)
         await self._several_at_once(await self._new.begin_from_files(sorted(new)), self._look_at)
         await self._several_at_once(await self._new.begin_from_packs(sorted(coming)), self._add)
+        for copy, original in copies.items():
+            await self._put_away(copy, original)
         await self._join()
         await self._end_renames()
         outcome.tell_missing()
@@ -221,6 +230,8 @@ class _Run:
                 if not is_new and await self._names.renamed_to(pad_name) is None:
                     await self._bring_back(name, document)
                 return
+            if document is not None and pad_name not in self._documents.by_name:
+                await self._texts.take_in_early(pad_name, path, document)
             opened = await self._documents.open(pad_name, path)
         except NotText as problem:
             if document is not None:  # else it looked like text in some charset, and is none
@@ -252,6 +263,29 @@ class _Run:
             is_carried &= opened.document.pad.buffer.version <= self._known.of(document).carried.version
             stamp = await asyncio.to_thread(self._stores.stamp, pad_name, path) if is_carried else ()
             self._known.of(document).stamp = stamp
+
+    async def _put_away(self, copy: str, original: str) -> None:
+        """Move a copy that a carrier made of a file away once the history has all of it; until then, tell of it."""
+        root = self._shared.root
+        path, away = root.path / original, root.path / STORE_FOLDER / PUT_AWAY / copy
+        with contextlib.suppress(JptermError):
+            opened = await self._documents.open(self._names.name_of(path), path)
+            try:
+                carried, buffer = opened.document.carried, opened.document.pad.buffer
+                found = await asyncio.to_thread(read_plain, root.path / copy, inside=root)
+                if carried and found and carried.version_of(found.raw, found.text, buffer) is not None:
+                    await asyncio.to_thread(move_plain, root.path / copy, away, inside=root)
+                    self._outcome.notices.append(
+                        f"{copy} had nothing that is not in the history of {original}, and is in {STORE_FOLDER}/{PUT_AWAY} now."
+                    )
+                    return
+            finally:
+                if not opened.members:
+                    await self._documents.close_if_unused(opened)
+        self._outcome.tell(
+            f"{copy} is a copy that another program made when {original} was written on two machines at once, and has words that are not in its "
+            "history. They may still come; if not, take over what you need of it, and delete it."
+        )
 
     async def _bring_back(self, name: str, document: bytes) -> None:
         """Begin a document again of which neither a file nor a store is left here."""
@@ -299,7 +333,8 @@ class _Run:
             known.note_birth(document, birth, self._collection.lane)
             self._texts.gather_form(opened.document, document)
         pad = opened.document.pad
-        await self._texts.gather_operations(pad.buffer, pad.stored, document)
+        held = await self._texts.held_back(opened.document, notes)
+        await self._texts.gather_operations(pad.buffer, pad.stored, document, held)
         await self._texts.gather_notes(opened.document, document, notes)
         if self._packs.is_much_gathered:
             await self._packs.write()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import shlex
 from collections.abc import Iterable
@@ -18,9 +17,9 @@ from jpterm_like.errors import JptermError
 from jpterm_like.files.carriers import original_of
 from jpterm_like.files.encoding import encode_plain
 from jpterm_like.files.read import FileProblem, read_plain
-from jpterm_like.packs import records
 from jpterm_like.packs.documents import DocumentNotes, alternative_names
 from jpterm_like.packs.records import Birth, document_id
+from jpterm_like.server import carried_file
 from jpterm_like.server.absence import is_another
 from jpterm_like.server.carry_outcome import Outcome
 from jpterm_like.server.collection_packs import CollectionPacks
@@ -81,21 +80,17 @@ class CollectionFiles:
         """Whether a document was coming that should have this name: a file of that name may be it."""
         return name in self._coming_as
 
-    def conflict_copies(self, names: Iterable[str]) -> set[str]:
-        """Return the new files that a carrier of plain files has made of others, where two wrote in one; and tell of them.
+    def conflict_copies(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the new files that a carrier of plain files has made of others, where two wrote in one, with the names of those.
 
         It carries them to all machines, and each of them would make a document of the same copy, with the text once more.
         """
-        known, copies = {*names, *self.here}, set[str]()
+        known, copies = {*names, *self.here}, dict[str, str]()
         for name in sorted(known - self.here.keys()):
             folder, slash, last = name.rpartition("/")
             original = original_of(last)
-            if original is not None and f"{folder}{slash}{original}" in known:
-                copies.add(name)
-                self._outcome.tell(
-                    f"{name} is a copy that another program made when {original} was written on two machines at once. It is not synced: take over "
-                    "what you need of it, and delete it."
-                )
+            if original is not None and (its_name := f"{folder}{slash}{original}") in known:
+                copies[name] = its_name
         return copies
 
     def look_from_outside(self) -> set[str]:
@@ -397,4 +392,4 @@ def _nearest(buffer: TextBuffer, notes: DocumentNotes, text: str) -> Version:
 
 def digest_of(raw: bytes) -> str:
     """Return the digest by which SAVED knows a plain file."""
-    return hashlib.blake2b(raw, digest_size=records.DIGEST_BYTES).hexdigest()
+    return carried_file.digest_of(raw).hex()

@@ -168,11 +168,12 @@ class CollectionPacks:
                 self._packs[name] = pack
                 self.coming[document].append(name)
 
-    def messages(self, document: bytes) -> list[Message]:
-        """The operations of a document in packs that were not taken in yet."""
+    def messages(self, document: bytes, *, keep: bool = False) -> list[Message]:
+        """The operations of a document in packs that were not taken in yet; with `keep`, they come once more."""
+        names = self.coming.get(document, []) if keep else self.coming.pop(document, [])
         return [
             Message(name.lane, content.message)
-            for name in self.coming.pop(document, [])
+            for name in names
             for content in self._contents(document, name)
             if isinstance(content, Changes)
         ]

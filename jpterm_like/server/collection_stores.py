@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from crdt import TextBuffer, Version
+from jpterm_like import clock
 from jpterm_like.files.charsets import Known
 from jpterm_like.packs.records import Birth
 from jpterm_like.saver import Saver, restore
 from jpterm_like.server import rename
+from jpterm_like.server.carried_file import CARRIED, CarriedFile
 from jpterm_like.server.charset_note import CHARSET, encode_charsets
 from jpterm_like.server.document import IDENTITY, SYNCED_AS
 from jpterm_like.storage.base import NewStore, Storage, StorageError, Store
@@ -127,6 +129,45 @@ class CollectionStores:
     def former_names(self, pad_name: str) -> list[str]:
         """The names that a document had before, oldest first."""
         return rename.former_names(self._storage, pad_name)
+
+    def has_changed(self, pad_name: str, path: Path) -> bool:
+        """Whether a carried file is not what was last read or written here."""
+        if CarriedFile.decode(self._storage.read_blob(pad_name, CARRIED)) is None:
+            return False
+        try:
+            raw = path.read_bytes()
+        except OSError:
+            return False
+        return raw != self._storage.read_blob(pad_name, "base")
+
+    def take_in(
+        self, pad_name: str, messages: Iterable[bytes], saved: Mapping[str, Version], told: Version
+    ) -> None:
+        """Take operations and known states of the file into the store of a closed document, before its file is looked at.
+
+        Args:
+            told: what packs have.
+
+        Raises:
+            StorageError: the disk refused.
+            ForeignOp: an operation cannot be read, or contradicts others; nothing was written.
+        """
+        with contextlib.closing(self._storage.open(pad_name)) as store:
+            kept = restore(store, author=DISK)
+            carried = CarriedFile.decode(store.read_blob(CARRIED))
+            if kept.buffer is None or kept.newer or store.newer or kept.damage or carried is None:
+                return
+            pad, buffer = kept.pad(), kept.buffer
+            saver = Saver(pad, store, buffer.version, buffer.own_sites, kept.brought, kept.awaited, kept.held)
+            for message in messages:
+                if buffer.lacks(message):
+                    pad.integrate(message, None)
+            # Here, so that a site of its own reverts what need not be sent: what the file has now may be kept back for a while.
+            carried.know_all(saved)
+            carried.settle(pad, told, clock.wall())
+            saver.write()
+            store.sync()
+            store.write_blob(CARRIED, carried.encode())
 
     def note_id(self, store: Store, document: bytes) -> None:
         """Note in a store which document it has, because its name does not tell."""

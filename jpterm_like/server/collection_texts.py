@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from crdt import Contradiction, ForeignOp, TextBuffer, Version
+from jpterm_like import clock
 from jpterm_like.errors import JptermError
 from jpterm_like.files.charsets import UTF_8
 from jpterm_like.files.encoding import Form
@@ -22,9 +25,12 @@ from jpterm_like.packs import records
 from jpterm_like.packs.documents import DocumentNotes, Extent, changes_of, printable_name
 from jpterm_like.packs.records import Changes, Deleted, Saved
 from jpterm_like.saver import RECORD_BYTES
+from jpterm_like.server import carried_file
+from jpterm_like.server.carried_file import CARRIED, CarriedFile
 from jpterm_like.server.carry_outcome import Outcome
 from jpterm_like.server.collection_files import CollectionFiles, digest_of
 from jpterm_like.server.collection_packs import CollectionPacks, Message
+from jpterm_like.server.collection_stores import CollectionStores
 from jpterm_like.server.connections import OpenDocument
 from jpterm_like.server.document import DELETED, Document
 from jpterm_like.server.group_commit import GroupCommit
@@ -34,6 +40,8 @@ from jpterm_like.sync.unsaved_work import DISK
 
 SLICE_S: Final = 0.01
 """After integrating or encoding for this long, other tasks get a turn."""
+NOTHING: Final = Version()
+"""No operations."""
 SAVED_SITES_MAX: Final = 500
 """What a plain file held is noted for texts that at most so many openings wrote in: a version takes nine bytes for each."""
 
@@ -43,20 +51,25 @@ class CollectionTexts:
 
     Args:
         lane: the lane that this machine writes.
+        carrier: the program that carries the folder to other machines, if one does.
     """
 
     def __init__(
         self,
         lane: str,
         packs: CollectionPacks,
+        stores: CollectionStores,
         joined: JoinedDocuments,
         files: CollectionFiles,
         commits: GroupCommit,
         outcome: Outcome,
+        carrier: str | None,
     ) -> None:
         self._lane = lane
+        self._carrier = carrier
         self._packs = packs
         self._known = packs.known
+        self._stores = stores
         self._joined = joined
         self._files = files
         self._commits = commits
@@ -64,6 +77,8 @@ class CollectionTexts:
         self._turns = _Turns()
         self._left_out: set[tuple[bytes, str]] = set()
         """Documents and lanes whose operations cannot be used in this run."""
+        self._early: set[bytes] = set()
+        """Documents whose operations are in their stores before they are counted here."""
         self.joining: dict[bytes, list[bytes]] = {}
         """The documents that are to be embedded in others now."""
         self.joined_now: set[bytes] = set()
@@ -74,6 +89,9 @@ class CollectionTexts:
         notes, here = self._known.of(document), opened.document
         buffer, before = here.pad.buffer, here.pad.buffer.version
         came = Extent.of(here.pad.saved)
+        if here.carried is not None and here.carried.lost is not None:
+            for site, end in here.carried.lost.items():
+                came.add(site, 0, end)
         await self._integrate(here.pad, document, came)
         for other in self.joining.pop(document, ()):
             await self._embed(here.pad, document, other, came)
@@ -81,6 +99,7 @@ class CollectionTexts:
             # The store lost something, or is of a backup.
             await asyncio.to_thread(self._packs.read_all, document)
             await self._integrate(here.pad, document, came)
+        await self._settle(opened, notes)
         notes.is_incomplete = buffer.waiting
         notes.count_deletions()
         if is_new and notes.is_deleted(buffer.version):
@@ -98,6 +117,37 @@ class CollectionTexts:
             except JptermError as problem:
                 here.report_unwritable(problem)
                 self._outcome.tell(str(problem))
+
+    def carried_blob(self) -> dict[str, bytes]:
+        """The note in a new document's store that another program carries its file."""
+        return {} if self._carrier is None else {CARRIED: CarriedFile().encode()}
+
+    async def take_in_early(self, pad_name: str, path: Path, document: bytes) -> None:
+        """Take in what came of a closed document before its file is looked at, if that is carried and has changed."""
+        if self._carrier is None or not await asyncio.to_thread(self._stores.has_changed, pad_name, path):
+            return
+        notes = self._known.of(document)
+        saved = notes.saved
+        messages = [message.data for message in self._packs.messages(document, keep=True)]
+        with contextlib.suppress(ForeignOp, JptermError):  # it is told when the text is looked at
+            await asyncio.to_thread(self._stores.take_in, pad_name, messages, saved, notes.carried.version)
+            self._early.add(document)
+
+    async def _settle(self, opened: OpenDocument, notes: DocumentNotes) -> None:
+        """Bring a file that another program carries to other machines together with what came of its history."""
+        here = opened.document
+        if here.is_notebook or (here.carried is None and self._carrier is None):
+            return
+        if self._carrier is None:
+            here.carried = None
+            await asyncio.to_thread(here.saver.store.write_blob, CARRIED, b"")
+            return
+        if here.carried is None:
+            here.carried = CarriedFile()
+        here.carried.know_all(notes.saved)
+        if here.carried.settle(here.pad, notes.carried.version, clock.wall()):
+            await self._commits.commit(opened)  # before the import is forgotten
+        await asyncio.to_thread(here.keep_carried)
 
     async def _make_file(self, here: Document, notes: DocumentNotes) -> None:
         """Write the file of a document that came; where there was none, in the form that it began with, if that is possible."""
@@ -120,7 +170,7 @@ class CollectionTexts:
         if (document, message.lane) in self._left_out:
             return
         try:
-            if buffer.lacks(message.data):
+            if buffer.lacks(message.data) or document in self._early:
                 pad.integrate(message.data, self)
                 self.note_came(document, message, buffer)
             notes.carried.add_message(message.data)
@@ -138,6 +188,23 @@ class CollectionTexts:
                 f"{notes.name_here}: a change that came cannot be read, and is left out: {problem}."
             )
 
+    async def held_back(self, here: Document, notes: DocumentNotes) -> Version:
+        """The operations that are not sent yet, since they are of a carried file whose history may follow. That is told."""
+        held = Version() if here.carried is None else here.carried.untold(notes.carried.version)
+        if not held:
+            return held
+        try:
+            changed_at = (await asyncio.to_thread(os.stat, here.path)).st_mtime
+        except OSError:
+            return Version()
+        if not 0 <= clock.wall() - changed_at < carried_file.HOLD_S:
+            return Version()
+        self._outcome.tell(
+            f"{notes.name_here} has just been changed by another program, or {self._carrier} has brought it before its history: that is sent a minute "
+            "later."
+        )
+        return held
+
     def note_came(self, document: bytes, message: Message, buffer: TextBuffer) -> None:
         """Note whose operations a message has brought."""
         if message.lane == self._lane:
@@ -151,10 +218,12 @@ class CollectionTexts:
                 self._outcome.people[author] += count
         self._outcome.got_documents.add(document)
 
-    async def gather_operations(self, buffer: TextBuffer, stored: Version, document: bytes) -> None:
-        """Gather the stored operations that packs lack."""
+    async def gather_operations(
+        self, buffer: TextBuffer, stored: Version, document: bytes, held: Version = NOTHING
+    ) -> None:
+        """Gather the stored operations that packs lack, but not those that are held back: others that refer to them wait where they come."""
         notes = self._known.of(document)
-        carried = notes.carried.version
+        carried = notes.carried.version.merge(held)
         while not stored <= carried:
             message, carried = buffer.changes_up_to(carried, RECORD_BYTES)
             if not message:
@@ -183,8 +252,14 @@ class CollectionTexts:
     async def gather_notes(self, here: Document, document: bytes, notes: DocumentNotes) -> None:
         """Gather what the file holds, and that it was deleted."""
         saved, raw = here.pad.saved, here.file_bytes
-        if raw is not None and here.is_saved:
+        if raw is not None and here.is_saved and saved <= notes.carried.version:
             self.gather_saved(document, raw, saved)
+        if here.carried is not None:
+            for state, version in here.carried.take_written(notes.carried.version).items():
+                if notes.saved.get(state.hex()) != version and len(version) <= SAVED_SITES_MAX:
+                    notes.note_saved(state, version)
+                    self._packs.gather(document, Saved(state, version))
+            await asyncio.to_thread(here.keep_carried)
         deleted = await asyncio.to_thread(here.saver.store.read_blob, DELETED) if raw is None else None
         if deleted:
             with contextlib.suppress(ForeignOp):

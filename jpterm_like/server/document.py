@@ -61,6 +61,7 @@ from jpterm_like.files.write import ReplacedFile, delete_plain, move_plain, writ
 from jpterm_like.files.write_protection import nearest_existing, why_protected
 from jpterm_like.saver import BROUGHT_MAX, ReadOnlySaver, Saver, restore
 from jpterm_like.server.absence import ABSENT, is_another, note
+from jpterm_like.server.carried_file import CARRIED, CarriedFile
 from jpterm_like.server.cell_ids import CELL_IDS, GONE_CELLS, encode_ids
 from jpterm_like.server.charset_note import CHARSET, encode_charsets
 from jpterm_like.server.pending_write import PENDING_WRITE, PendingWrite
@@ -213,6 +214,8 @@ class Document:
         self._noted_charset = self._noted_ids = b""
         self.on_form: Callable[[], None] = lambda: None
         """Called when the form of the plain file has changed, or whether there is one."""
+        self.carried: CarriedFile | None = None
+        """What is known of the file's states, if another program carries the file to other machines."""
         self._spares_blanks = False
         """Whether the last change by another program took blanks before somebody's caret, which stay."""
         self._told_form = (self.form, self.is_there)
@@ -519,6 +522,8 @@ class Document:
                 store.write_blob(GONE_CELLS, self._gone_cells.encode())
             if self.access.sources:
                 store.write_blob(ACCESS, self.access.encode())
+            if self.carried is not None:
+                store.write_blob(CARRIED, self.carried.encode())
             synced_as = None
             with contextlib.suppress(StorageError):  # a lost store is why there is a new one
                 synced_as = self.saver.store.read_blob(SYNCED_AS)
@@ -703,9 +708,12 @@ class Document:
             self.records.note_saved(results)
         self._clear_warnings()
         self._tell_form()
+        if self.carried is not None:
+            self.carried.note_saved(raw, version)
         try:
             if self.saver.write():
                 self.on_written()
+            await asyncio.to_thread(self.keep_carried)
             await asyncio.to_thread(self.note_base)
             if len(raw) >= LONG_NOTE_BYTES:
                 await asyncio.to_thread(self.saver.store.write_blob, PENDING_WRITE, b"")
@@ -866,8 +874,10 @@ class Document:
             self.note_source(found.permissions)
             await asyncio.to_thread(self.keep_access)
             now = asyncio.get_running_loop().time()
-            changes = await self._edit_in(self._bases(now), found)
-            if self._note_file_state(found, changes, now):
+            if self._is_known_state(found) or self._note_file_state(
+                found, await self._edit_in(self._bases(now), found), now
+            ):
+                await asyncio.to_thread(self.keep_carried)
                 await self._note_base()
             else:
                 await asyncio.to_thread(self.note_absence)
@@ -918,12 +928,17 @@ class Document:
         """Apply what others changed in the file to the pad; None if nothing. The difference is computed in a thread."""
         if (plain.raw, plain.charset) == bases[0][:2]:
             return None
+        if self.carried is not None:
+            self.carried.begin_import(self.pad, plain.text, self.pad.saved)
+            await asyncio.to_thread(self.keep_carried)
         text = await self._whole_text()
         with contextlib.closing(Rebase(self.pad)) as follower:
             changes = await asyncio.to_thread(_changes, bases, plain, text)
             splices = follower.now(changes.splices)
         splices, self._spares_blanks = spare_blanks(splices, self.pad.buffer, self._carets())
         self._make_edits(splices)
+        if self.carried is not None:
+            self.carried.end_import(self.pad)
         return changes
 
     def _carets(self) -> list[int]:
@@ -989,15 +1004,44 @@ class Document:
 
     def merge_file(self, plain: PlainFile) -> bool:
         """Merge what others did to the file while the document was closed; return whether there was anything. Blocks."""
+        if self._is_known_state(plain):
+            self.keep_carried()
+            return True
         changes = None
         if plain.raw != self._base.raw:
             changes = _changes([self._base], plain, self.pad.buffer.text)
+            if self.carried is not None:
+                self.carried.begin_import(self.pad, plain.text, self.pad.saved)
             self._make_edits(changes.splices)
+            if self.carried is not None:
+                self.carried.end_import(self.pad)
         changed = self._note_file_state(plain, changes, 0.0)
+        self.keep_carried()
         if changed and (brought := file_import_of(self.pad.buffer)) is not None:
             self._brought = [*self._brought, brought][-BROUGHT_MAX:]
             self.saver.note_file_import(brought.encode())
         return changed
+
+    def _is_known_state(self, plain: PlainFile) -> bool:
+        """Whether a new state of a carried file is a version that the history has, and so no change by another program; note it then."""
+        if self.carried is None or plain.raw == self._base.raw or self.is_notebook:
+            return False
+        version = self.carried.version_of(plain.raw, plain.text, self.pad.buffer)
+        if version is None:
+            return False
+        before = self.pad.saved
+        self._note_file_state(plain, None, 0.0)
+        if self.pad.saved != self.pad.buffer.version:
+            self.carried.note_lost(before)
+            self.pad.mark_saved(version)
+        return True
+
+    def keep_carried(self) -> None:
+        """Write what is known of a carried file to the store if it has changed. Blocks; a failed write is repeated with the next one."""
+        if self.carried is not None and not self.carried.is_noted:
+            with contextlib.suppress(StorageError):
+                self.saver.store.write_blob(CARRIED, self.carried.encode())
+                self.carried.is_noted = True
 
     def expect(self, version: Version, held: Version | None) -> bool:
         """Note that somebody with this version joins; return whether text that came from the file may be in the history that they

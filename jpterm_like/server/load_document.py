@@ -27,6 +27,7 @@ from jpterm_like.files.root import Root
 from jpterm_like.files.write import finish_write
 from jpterm_like.saver import CELLS, LINEAGE_BYTES, RestoredPad, Saver, mark_as_cells, restore
 from jpterm_like.server.absence import ABSENT, is_another, note
+from jpterm_like.server.carried_file import CARRIED, CarriedFile
 from jpterm_like.server.cell_ids import CELL_IDS, encode_ids, with_ids
 from jpterm_like.server.charset_note import CHARSET, encode_charsets, known_by
 from jpterm_like.server.document import (
@@ -364,6 +365,7 @@ def _continue(
 
             base = encode_cells(text, Known(cells=()))
     document = Document(name, path, inside, pad, saver, plain, base, noted, unreadable, brought)
+    document.carried = CarriedFile.decode(store.read_blob(CARRIED))
     document.remove_late_duplicates()  # the history may have arrived just before a crash
     if plain is None:
         if unreadable is None or unreadable == gone(name):

@@ -210,7 +210,7 @@ class NewDocuments:
         if document in self._known.notes:
             return None
         records = records_of_file(buffer, plain.raw)
-        blobs = {"base": plain.raw, **self._access_blob(plain)}
+        blobs = {"base": plain.raw, **self._access_blob(plain), **self._texts.carried_blob()}
         return _Draft(name, document, name, *place, buffer, plain.raw, records, blobs, plain=plain)
 
     def _draft_of_coming(self, document: bytes) -> _Draft[bytes] | None:
@@ -240,7 +240,10 @@ class NewDocuments:
         if buffer.waiting or not _is_plain(raw, text):
             return None
         records = records_of_messages(buffer, [message.data for message in messages])
-        blobs = {PENDING_WRITE: PendingWrite.of(b"", buffer, raw).encode()}
+        blobs = {
+            PENDING_WRITE: PendingWrite.of(b"", buffer, raw).encode(),
+            **self._texts.carried_blob(),
+        }
         return _Draft(document, document, name, *place, buffer, raw, records, blobs, messages)
 
     def _access_blob(self, plain: PlainFile) -> dict[str, bytes]:
