@@ -59,7 +59,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cells", type=int, default=20, help="how many stories of people in one notebook")
     parser.addoption("--records", type=int, default=15, help="how many networks of records")
     parser.addoption("--notebooks", type=int, default=0, help="how many real notebooks are fetched and read")
-    parser.addoption("--keeper-kills", type=int, default=2, help="how often a kernel or its keeper is killed")
+    parser.addoption("--keeper-kills", type=int, default=1, help="how often a kernel or its keeper is killed")
     parser.addoption(
         "--run-kills", type=int, default=2, help="how often a server or client of a running cell is killed"
     )

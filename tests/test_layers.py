@@ -434,6 +434,12 @@ def test_private_names_of_textual_are_used_in_one_place() -> None:
         ("jpterm_like.server.server", ("textual", "rich", "jpterm_like.tui")),
         ("jpterm_like.server.daemon", ("textual", "rich", "jpterm_like.tui")),
         ("jpterm_like.storage", ("textual", "websockets", "msgpack", "crdt", "jpterm_like.sync")),
+        # A keeper lives for as long as its kernel, one process for each.
+        (
+            "jpterm_like.kernels.keeper",
+            ("asyncio", "textual", "websockets", "msgpack", "platformdirs", "crdt", "jpterm_like.config"),
+        ),
+        ("jpterm_like.kernels.line", ("zmq", "jupyter_client", "textual", "crdt")),
         ("jpterm_like.textdiff.merge", ("asyncio", "textual", "websockets", "jpterm_like.errors")),
         ("jpterm_like.client.open", ("textual", "jpterm_like.tui", "jpterm_like.server")),
         (

@@ -138,10 +138,11 @@ def read_description(folder: Path) -> Description:
         content: Any = json.loads(private.read(folder / FILE) or b"null")
     except (OSError, ValueError) as error:
         raise KernelError(f"{escape_for_terminal(folder)} has no kernel: {error}.") from error
-    if not isinstance(content, dict) or content.get("form") != FORM:
-        newer = "of a newer release" if isinstance(content, dict) else "there any more"
+    if not isinstance(content, dict):
+        raise KernelError(f"The kernel {escape_for_terminal(folder.name)} is not there any more.")
+    if content.get("form") != FORM:
         raise KernelError(
-            f"The kernel {escape_for_terminal(folder.name)} is {'' if newer[0] == 'o' else 'not '}{newer}."
+            f"The kernel {escape_for_terminal(folder.name)} was started by another release of jpterm-like."
         )
     content.pop("form")
     try:

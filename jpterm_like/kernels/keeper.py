@@ -115,7 +115,7 @@ class _Held:
     request: Raw
 
 
-class Keeper:
+class KeeperProcess:
     """One kernel, its log, and the clients of both."""
 
     def __init__(self, folder: Path, description: Description, *, linger_s: float = LINGER_S) -> None:
@@ -693,7 +693,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if not (folder / "keeper.json").exists():
             describe(folder, argv, os.getcwd(), runtime_folder=_runtime_folder(), about={})
-        keeper = Keeper(folder, read_description(folder), linger_s=options.linger)
+        keeper = KeeperProcess(folder, read_description(folder), linger_s=options.linger)
         keeper.begin(argv)
     except NewerLog:
         say("The kernel was started by a newer release of jpterm-like.")

@@ -24,7 +24,7 @@ import pytest
 
 from jpterm_like.kernels import kernel_process
 from jpterm_like.kernels.description import KernelError, read_description
-from jpterm_like.kernels.entries import Entry
+from jpterm_like.kernels.entries import Entry, Raw, encode
 from jpterm_like.kernels.line import KeeperGone, KeeperLine, Message, Refused, Repeated, connect
 from jpterm_like.kernels.start import Keeper, ensure_keeper, keepers, request, start_keeper
 
@@ -257,7 +257,7 @@ async def test_a_keeper_that_was_stopped_goes_on(begin: Begin) -> None:
     """The kernel drops what its queue has no room for, and the count of that is exact, for nobody else talks to that kernel."""
     keeper = begin([*FAKE, "1000"])
     line = await connect(keeper.folder)
-    await run(line, "flood 60000")
+    await run(line, "flood 30000")
     await read_until(line, lambda entry: entry.header.get("msg_type") == "display_data")
     os.kill(line.status["keeper_pid"], signal.SIGSTOP)
     cpu_s = -1.0
@@ -483,3 +483,25 @@ async def test_keepers_are_listed(begin: Begin, home: Path) -> None:
     await line.close()
     ensure_keeper(keeper.folder)
     assert request(keeper.folder, {"do": "status"})["keeper_pid"] == line.status["keeper_pid"]
+
+
+async def test_a_kernel_of_another_release_is_left_alone(begin: Begin, home: Path) -> None:
+    """Neither a description nor a log of another form is touched, and the sentence says why; nothing is there: that, too."""
+    keeper = begin()
+    line = await connect(keeper.folder)
+    await kill_keeper(line)
+    await line.close()
+    (keeper.folder / "log.9").write_bytes(encode(Raw(128, 0, 0, 0.0, [b'{"form": 2}'])))
+    with pytest.raises(KernelError, match="newer release"):
+        await connect(keeper.folder)
+    (keeper.folder / "log.9").unlink()
+    description = (keeper.folder / "keeper.json").read_text()
+    (keeper.folder / "keeper.json").write_text(description.replace('"form": 1', '"form": 2'))
+    with pytest.raises(KernelError, match="another release"):
+        await connect(keeper.folder)
+    assert keepers(home / "state" / "jpterm-like") == []
+    (keeper.folder / "keeper.json").write_text(description)
+    with pytest.raises(KernelError, match="is not there any more"):
+        await connect(keeper.folder.with_name("none"))
+    line = await connect(keeper.folder)  # and so it is found again, and ended
+    await line.close()
