@@ -20,13 +20,12 @@ from typing import Final
 from jpterm_like import collection as collections
 from jpterm_like.access.place_logins import KeptLogins
 from jpterm_like.cli.progress import Progress
-from jpterm_like.cli.sync import Pace, SyncRun
+from jpterm_like.cli.sync import Pace, SyncRun, wait_for
 from jpterm_like.collection import Collection
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
 from jpterm_like.files import private
 from jpterm_like.places.address import open_place
-from jpterm_like.places.local import LocalPlace
 
 LOCK: Final = "keeping"
 """Held by the one process that keeps a collection in step; the others wait for it."""
@@ -41,7 +40,7 @@ class _Kept:
         place = open_place(address, KeptLogins.of_user(lambda server, user: None))
         self.address = address
         self.run = SyncRun(place, folder, None, Progress(is_shown=False))
-        self.pace = Pace(isinstance(place, LocalPlace))
+        self.pace = Pace(place)
 
 
 def main(folder: Path) -> int:
@@ -70,7 +69,7 @@ def _keep(its_folder: Path, known: Collection) -> None:
                 kept.append(_Kept(address, known.folder))
     is_last = False
     while kept and not is_last:
-        is_last = _has_ended(max(each.pace.pause_s for each in kept))
+        is_last = wait_for([each.pace for each in kept], _has_ended)
         for each in list(kept):
             each.run.look_again(each.pace, "", lambda totals: None, asks=is_last or each.pace.asks_place)
             with suppress(JptermError):

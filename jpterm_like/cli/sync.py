@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +56,8 @@ LOOK_S: Final = 2.0
 """Shortest pause between two looks at the texts while they are kept in step."""
 LOOK_SOON_S: Final = 1.0
 """The same while somebody writes: two people wait for two looks."""
+NEWS_S: Final = 0.25
+"""Interval at which a folder that is a place is looked at from outside, whether something came: that costs a stat."""
 WRITING_S: Final = 60.0
 """Somebody writes until nothing has moved for this long."""
 QUIET_S: Final = 1.0
@@ -272,7 +274,7 @@ class SyncRun:
 
     def watch(self, say: Callable[[Totals], None]) -> None:
         """Keep texts and place in step until ctrl+c; `say` is told what happened whenever something did."""
-        pace, said, is_ended = Pace(isinstance(self._place, LocalPlace)), "", False
+        pace, said, is_ended = Pace(self._place), "", False
 
         def end(_number: int, _frame: object) -> None:
             # asyncio has a handler of its own, which loses a ctrl+c that comes when a request is just done.
@@ -285,7 +287,7 @@ class SyncRun:
             with suppress(KeyboardInterrupt):
                 while not is_ended:
                     # Nothing tells this process when texts or the place change: the hub that watches the files is another one, and may have ended.
-                    time.sleep(pace.pause_s)
+                    wait_for([pace], _sleep)
                     self.progress.wait(QUIET_S)
                     said = self.look_again(pace, said, say, asks=pace.asks_place)
                     self.progress.end()
@@ -518,10 +520,12 @@ def _coming(found: Path, report: Report) -> dict[str, int]:
 
 
 class Pace:
-    """When to look next. A look never takes more than a tenth of the time, so a slow disk or a large folder is not kept busy."""
+    """When to look next. A look never takes more than a tenth of the time, so a slow disk or a large folder is not kept busy; where something came into
+    a folder, never more than a quarter."""
 
-    def __init__(self, is_local: bool) -> None:
-        self._is_local = is_local
+    def __init__(self, place: Place) -> None:
+        self._folder = place.address if isinstance(place, LocalPlace) else None
+        self._folder_changed = self._changed()
         self._looked_s = 0.0
         self._poll_s = POLL_FIRST_S
         self._asked_at = time.monotonic()
@@ -529,22 +533,57 @@ class Pace:
 
     @property
     def pause_s(self) -> float:
-        is_writing = self._is_local and time.monotonic() - self._moved_at < WRITING_S
+        is_writing = self._folder is not None and time.monotonic() - self._moved_at < WRITING_S
         return max(LOOK_SOON_S if is_writing else LOOK_S, 10 * self._looked_s)
 
     @property
     def asks_place(self) -> bool:
         """Whether the place is asked now: a folder each time, and a server at intervals that grow while nothing moves."""
-        return self._is_local or time.monotonic() - self._asked_at >= self._poll_s
+        return self._folder is not None or time.monotonic() - self._asked_at >= self._poll_s
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something came into the folder since the last look, which was long enough ago."""
+        if self._folder is None or time.monotonic() - self._asked_at < 4 * self._looked_s:
+            return False
+        return self._changed() != self._folder_changed
+
+    def _changed(self) -> int:
+        """When a name in the folder changed last; 0 if that is not known."""
+        try:
+            return 0 if self._folder is None else os.stat(self._folder).st_mtime_ns
+        except OSError:
+            return 0
 
     def note(self, looked_s: float, totals: Totals) -> None:
         """Note how long a look took, and what came of it."""
         self._looked_s = looked_s
+        self._folder_changed = (
+            self._changed()
+        )  # also by what was sent; what comes this moment is seen by the next look
         if totals.has_moved:
             self._moved_at = time.monotonic()
         if totals.report is not None:
             self._asked_at = time.monotonic()
             self._poll_s = POLL_FIRST_S if totals.has_moved else min(POLL_MOST_S, self._poll_s * 1.5)
+
+
+def wait_for(paces: Sequence[Pace], wait: Callable[[float], bool]) -> bool:
+    """Wait until the next look at these places is due; return whether to end before.
+
+    Args:
+        wait: waits for some seconds and returns whether to end.
+    """
+    until = time.monotonic() + max(pace.pause_s for pace in paces)
+    while (left := until - time.monotonic()) > 0 and not any(pace.has_news for pace in paces):
+        if wait(min(left, NEWS_S)):
+            return True
+    return False
+
+
+def _sleep(pause_s: float) -> bool:
+    time.sleep(pause_s)
+    return False
 
 
 def server_of(folder: Path) -> Address:

@@ -17,7 +17,7 @@ from jpterm_like.access.addresses import LocalFileAddress
 from jpterm_like.cli.main import main
 from jpterm_like.cli.place_commands import open_for_person
 from jpterm_like.cli.progress import Progress
-from jpterm_like.cli.sync import Pace, SyncRun, places_of, server_of
+from jpterm_like.cli.sync import NEWS_S, Pace, SyncRun, places_of, server_of, wait_for
 from jpterm_like.cli.sync_report import describe
 from jpterm_like.errors import JptermError
 from jpterm_like.files import write
@@ -469,7 +469,8 @@ def test_what_was_lost_of_the_state_comes_back(ann: Person, bob: Person, place: 
 def test_while_watching_each_trouble_is_said_once_and_its_end_too(ann: Person, place: Path) -> None:
     ann.write("notes.md", "hello\n")
     ann.sync(place)
-    there, pace, heard = open_for_person(str(place)), Pace(is_local=True), []
+    there = open_for_person(str(place))
+    pace, heard = Pace(there), list[str]()
     run = SyncRun(there, ann.texts, "Ann", Progress(is_shown=False))
     away, said = place.with_name("away"), ""
 
@@ -486,6 +487,44 @@ def test_while_watching_each_trouble_is_said_once_and_its_end_too(ann: Person, p
     away.rename(place)
     look(2)
     assert heard[1:] == ["Nothing is new; all is the same."]
+
+
+def test_what_comes_into_a_folder_is_news_and_what_was_sent_is_none(
+    ann: Person, bob: Person, place: Path
+) -> None:
+    """So somebody who looks again sees it soon, and nobody looks without end."""
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    bob.sync(place)
+    ann._be_at_home()
+    there = open_for_person(str(place))
+    pace = Pace(there)
+    run = SyncRun(there, ann.texts, "Ann", Progress(is_shown=False))
+
+    def look() -> None:
+        ann._be_at_home()
+        run.look_again(pace, "", lambda totals: None, asks=True)
+        pace._looked_s = 0.0
+
+    look()
+    assert not pace.has_news
+    ann.write("notes.md", "hello\nby Ann\n")
+    look()
+    assert not pace.has_news, "what was sent"
+    bob.sync(place)
+    assert not pace.has_news, "he had nothing to send"
+    bob.write("notes.md", "hello\nby Ann\nby Bob\n")
+    bob.sync(place)
+    assert pace.has_news
+    waited: list[float] = []
+    assert not wait_for([pace], lambda s: bool(waited.append(s))) and not waited
+    look()
+    assert not pace.has_news and ann.files() == bob.files()
+    assert wait_for([pace], lambda s: waited.append(s) is None) and waited == [NEWS_S]
+    place.rename(place.with_name("away"))
+    assert pace.has_news, "it went"
+    look()
+    assert not pace.has_news
 
 
 def test_a_place_that_was_mistyped_is_asked_no_more(ann: Person, place: Path, tmp_path: Path) -> None:
