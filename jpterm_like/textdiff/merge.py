@@ -242,6 +242,11 @@ class _Region(NamedTuple):
             or _has_at_border(self.mine, self.theirs)
         )
 
+    @property
+    def has_lines(self) -> bool:
+        """Whether a side has several lines there."""
+        return "\n" in f"{self.mine}{self.theirs}"
+
 
 def _regions(base: str, mine: list[Hunk], theirs: list[Hunk]) -> list[_Region]:
     """The regions that the two sides changed, in order."""
@@ -295,15 +300,42 @@ def _join_close_regions(base: str, regions: list[_Region]) -> list[_Region]:
                 last += 1
                 if regions[last - 1].differs and between <= WEAK_INK:
                     end, between = last, 0
-        if end > at + 1:
-            parts = regions[at:end]
-            stretch = (region.start, parts[-1].end)
-            mine = [Hunk(part.start, part.end, part.mine) for part in parts if part.mine is not None]
-            theirs = [Hunk(part.start, part.end, part.theirs) for part in parts if part.theirs is not None]
-            region = _Region(*stretch, apply_hunks(base, *stretch, mine), apply_hunks(base, *stretch, theirs))
-        joined.append(region)
+        joined.append(_joined(base, region.start, regions[end - 1].end, regions[at:end]))
         at = end
     return joined
+
+
+def _widen_to_lines(base: str, regions: list[_Region]) -> list[_Region]:
+    """Widen regions that differ, and end within a line, to whole lines if a side has several lines there: else the text of one side
+    would be cut where that of the other one goes on."""
+    widened: list[_Region] = []
+    at = 0
+    while at < len(regions):
+        region, last = regions[at], at + 1
+        ends_in_line = "\n" not in base[region.end - 1 : region.end + 1] and region.end < len(base)
+        if region.differs and region.start < region.end and ends_in_line and region.has_lines:
+            start = base.rfind("\n", 0, region.start) + 1
+            end = base.find("\n", region.end) + 1 or len(base)
+            while last < len(regions) and regions[last].start < end:
+                last += 1
+            first = len(widened)
+            while first and widened[first - 1].end > start:
+                first -= 1
+            parts = [*widened[first:], *regions[at:last]]
+            del widened[first:]
+            region = _joined(base, min(start, parts[0].start), max(end, parts[-1].end), parts)
+        widened.append(region)
+        at = last
+    return widened
+
+
+def _joined(base: str, start: int, end: int, parts: list[_Region]) -> _Region:
+    """One region for all of these, from `start` to `end`."""
+    if len(parts) == 1 and (start, end) == (parts[0].start, parts[0].end):
+        return parts[0]
+    mine = [Hunk(part.start, part.end, part.mine) for part in parts if part.mine is not None]
+    theirs = [Hunk(part.start, part.end, part.theirs) for part in parts if part.theirs is not None]
+    return _Region(start, end, apply_hunks(base, start, end, mine), apply_hunks(base, start, end, theirs))
 
 
 class _Merging:
@@ -321,14 +353,12 @@ class _Merging:
             _split_at_new_lines(base, my_hunks, their_hunks),
             _split_at_new_lines(base, their_hunks, my_hunks),
         )
-        self.regions = _join_close_regions(
+        regions = _regions(
             base,
-            _regions(
-                base,
-                _split_at_changed_lines(base, my_hunks, their_hunks),
-                _split_at_changed_lines(base, their_hunks, my_hunks),
-            ),
+            _split_at_changed_lines(base, my_hunks, their_hunks),
+            _split_at_changed_lines(base, their_hunks, my_hunks),
         )
+        self.regions = _widen_to_lines(base, _join_close_regions(base, regions))
         self.hunks: list[Hunk] = []
         self.conflicts: list[tuple[int, int]] = []
         # Offsets reached in the base, in theirs, in the merged text.
@@ -406,7 +436,7 @@ class _Merging:
             return ""
         starts_line = start == 0 or self.base[start - 1] == "\n"
         ends_line = end == len(self.base) or self.base[end] == "\n"
-        return "\n" if (starts_line and ends_line) or "\n" in f"{region.mine}{region.theirs}" else ""
+        return "\n" if (starts_line and ends_line) or region.has_lines else ""
 
     def _keep(self, size: int) -> None:
         """Keep the next `size` code points of theirs."""

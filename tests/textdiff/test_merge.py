@@ -224,6 +224,18 @@ def test_any_three_texts_merge(base: str, mine: str, theirs: str) -> None:
             "all of it, new\n\nmore\nlast\n",
             [],
         ),
+        # Lines of one side are put before or after a line that the other side changed, and not into it.
+        (
+            "\n\n\n<cyd.0 and some words>\n",
+            "\n<m1 and some words>\n\n<m0 and some words>\n\n<cyd.0 and some words>\n",
+            "\n<cyd.1 and some words>\n<ann.0 and some words>\n<cyd.2 and some words>\n\n\n",
+            "\n<cyd.1 and some words>\n<ann.0 and some words>\n<m1 and some words>\n\n<m0 and some words>\n"
+            "\n<cyd.0 and some words>\n<cyd.2 and some words>\n\n\n",
+            [
+                "<cyd.1 and some words>\n<ann.0 and some words>\n<m1 and some words>\n\n<m0 and some words>\n"
+                "\n<cyd.0 and some words>\n"
+            ],
+        ),
         # Two sentences are not woven into each other by their little words.
         (
             "the cat sat on the mat\n",
