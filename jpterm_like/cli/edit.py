@@ -23,7 +23,7 @@ from jpterm_like.access.addresses import (
     parse_server_address,
 )
 from jpterm_like.access.discovery import resolve_address
-from jpterm_like.cli.sync_notes import SyncNotes, is_place
+from jpterm_like.cli.sync_notes import SyncNotes, is_place_folder
 from jpterm_like.client.file_catalog import FileCatalog
 from jpterm_like.client.open import open_session
 from jpterm_like.client.session import Session
@@ -198,7 +198,7 @@ def _is_list(written: str) -> bool:
 
 def _check_has_files(folder: str) -> None:
     """Raise JptermError if a folder is a place, and has nothing but what carries its texts."""
-    if not is_place(Path(folder)):
+    if not is_place_folder(Path(folder)):
         return
     from jpterm_like.packs.names import parse, parse_marker
 
@@ -216,7 +216,7 @@ def _may_be_at_place(written: str, paths: Paths) -> bool:
     if written == "-" or os.path.lexists(written):
         return False
     parents = Path(written).absolute().parents
-    if is_place(next(folder for folder in parents if folder.is_dir())):
+    if is_place_folder(next(folder for folder in parents if folder.is_dir())):
         return True
     if not (paths.state_folder / "collections").is_dir():
         return False

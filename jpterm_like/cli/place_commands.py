@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from jpterm_like.access.place_logins import KeptLogins, ask_on_terminal
 from jpterm_like.cli.progress import Progress, size
+from jpterm_like.cli.sync_notes import is_place_folder
 from jpterm_like.errors import escape_for_terminal
 from jpterm_like.packs.decisions import Standing
-from jpterm_like.packs.names import parse_marker
 from jpterm_like.places.address import is_address, open_place
 from jpterm_like.places.base import Moved, Place, in_sentence, nobody_counts
 from jpterm_like.places.logins import Login
@@ -33,10 +34,9 @@ def is_place(written: str) -> bool:
     """Whether an argument is a place, and no file, server or folder of texts: an address, or a folder with the file of a place."""
     if is_address(written) or written.startswith("file://"):
         return True
-    try:
-        return any(parse_marker(entry.name) for entry in Path(written).expanduser().iterdir())
-    except (OSError, RuntimeError):
-        return False
+    with suppress(RuntimeError):  # nobody of that name has a home
+        return is_place_folder(Path(written).expanduser())
+    return False
 
 
 def open_for_person(written: str, moved: Moved = nobody_counts) -> Place:

@@ -71,7 +71,7 @@ class SyncNotes:
         A place has packs, and plain files in it are carried as they are: two who write in one get conflict copies.
         """
         folder = Path(address).parent
-        if "://" in address or not is_place(folder):
+        if "://" in address or not is_place_folder(folder):
             return ""
         from jpterm_like.errors import escape_for_terminal
 
@@ -147,7 +147,7 @@ def _path_in(folder: Path, address: str) -> Path | None:
     return path if path.is_relative_to(folder) else None
 
 
-def is_place(folder: Path) -> bool:
+def is_place_folder(folder: Path) -> bool:
     """Whether the marker of a place lies in a folder. What reads markers is loaded only for a name like one."""
     try:
         with os.scandir(folder) as entries:
