@@ -140,10 +140,17 @@ def _fetch(place: Place, known: Collection, name: str, text: str, progress: Prog
 
 
 def _file_of(its_folder: Path, known: Collection, text: str) -> Path | None:
-    """Return the file here of a text; None if it is not here, or was deleted."""
+    """Return the file here of a text; None if it is not here, or was deleted.
+
+    Raises:
+        JptermError: several texts have that name.
+    """
     found = Documents.decode(collections.read_texts(its_folder)).notes.values()
     names = [notes.name_here for notes in found if notes.wanted_name == text and notes.name_here]
-    for name_here in sorted(names, key=lambda each: (each != text, each)):
-        if os.path.lexists(known.folder / name_here):
-            return known.folder / name_here
-    return None
+    files = [path for each in sorted(names) if os.path.lexists(path := known.folder / each)]
+    if len(files) > 1:
+        paths = " and ".join(escape_for_terminal(shlex.quote(str(path))) for path in files)
+        raise JptermError(
+            f"{len(files)} texts are called {escape_for_terminal(text)} there. Open the one that you mean: {paths}"
+        )
+    return files[0] if files else None

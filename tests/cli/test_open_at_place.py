@@ -109,6 +109,19 @@ def test_all_documents_of_this_machine_are_listed_with_where_they_are(
     assert (address, where) == (str(notes), "in place")
 
 
+def test_of_two_texts_with_one_name_none_is_opened_unasked(ann: Person, bob: Person, place: Path) -> None:
+    """The first one was, and nothing told of the other."""
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    bob.write("notes.md", "good morning\n")
+    bob.sync(place)
+    carol = Person(place.parent, "Carol", ann._monkeypatch)
+    with pytest.raises(JptermError, match="2 texts are called") as told:
+        carol.open_at_place(f"{place}/notes.md")
+    files = [Path(path) for path in str(told.value).split("mean: ")[1].replace("'", "").split(" and ")]
+    assert sorted(path.read_text() for path in files) == ["good morning\n", "hello\n"]
+
+
 def test_a_synced_folder_is_where_a_text_of_its_place_is_opened(ann: Person, place: Path) -> None:
     ann.write("notes.md", "hello\n")
     ann.sync(place)
