@@ -6,11 +6,15 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from jpterm_like.kernels.entries import Entry
     from jpterm_like.kernels.line import KeeperLine
+
+DEFAULTS: Final = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+"""Variables of kernels that the user may set otherwise. Without this one, Python 3.11 and later print a warning about frozen modules
+that is no concern of the notebook, and that stands among the outputs of its first cell."""
 
 
 class LocalKernels:
@@ -34,7 +38,7 @@ class LocalKernels:
         spec = choose_kernel(file, metadata, os.environ)
         keeper = start_keeper(
             spec.argv,
-            {**os.environ, **spec.env},
+            {**DEFAULTS, **os.environ, **spec.env},
             file.parent,
             self._state,
             about={"notebook": str(file), "kernel": spec.name},

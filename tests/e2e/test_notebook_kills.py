@@ -141,10 +141,11 @@ def test_every_tick_is_there_once_whoever_is_killed(machine: Machine, pytestconf
         again = machine.begin("--wait")
         told, problem = again.communicate(timeout=PATIENCE_S)
         assert (again.returncode, told) == (0, expected), (asked, who, problem)
-        printed = [each for each in outputs(machine.file) if each.get("name") == "stdout"]
+        printed = outputs(machine.file)
         deadline = time.monotonic() + PATIENCE_S
         while "".join("".join(each["text"]) for each in printed) != expected:  # it is saved in a moment
             assert time.monotonic() < deadline, (asked, who, printed)
             time.sleep(0.05)
-            printed = [each for each in outputs(machine.file) if each.get("name") == "stdout"]
+            printed = outputs(machine.file)
+        assert {each["name"] for each in printed} == {"stdout"}, printed
         assert ran.read_text().count("x") == asked, (asked, who)
