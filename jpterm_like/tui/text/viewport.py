@@ -1,6 +1,6 @@
 """Which part of a layout is on the screen: the top row, soft wrap, and cells turned into offsets.
 
-A line is shown in one or more sections (see `wrap`). The top of the view is an anchor at the first visible character,
+A line is shown in one or more sections (see `wrap`), and rows that are no text may stand below it (`rows_below`). The top of the view is an anchor at the first visible character,
 so edits by others never scroll it (F11). Only lines near the screen are laid out; the total number of screen rows is
 never computed.
 """
@@ -8,7 +8,7 @@ never computed.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from crdt import Patch
@@ -17,7 +17,7 @@ from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.folds import Folds
 from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.line_index import RowChange
-from jpterm_like.tui.text.wrap import WHOLE, Sections, wrap
+from jpterm_like.tui.text.wrap import BELOW, WHOLE, Sections, WithRowsBelow, wrap
 
 SIDE_MARGIN: Final = 4
 """Cells kept visible left and right of the caret when lines are not wrapped."""
@@ -38,6 +38,10 @@ class View:
         self.left = 0
         """First visible cell of each line; 0 when lines are wrapped."""
         self.folds = Folds()
+        self.rows_below: Callable[[int], int] | None = None
+        """How many rows that hold no text stand below the text of a row; None: nowhere any. Call `refold` when it changes."""
+        self._below_top = 0
+        """How many of those of the top's row are above its last one on the screen: 0 if the top is text."""
         self._top = TrackedOffset(text_layout.buffer, 0, before=True)
         self._rows: list[tuple[int, int]] | None = None
 
@@ -53,12 +57,18 @@ class View:
         """Row and section of the first line on the screen."""
         row, column = self.text_layout.lines.place(self._top.offset)
         head = self.folds.head(row)
-        return (row, self._section(row, column)) if head == row else (head, 0)
+        if head != row:
+            return head, 0
+        if self._below_top and self.rows_below is not None and (count := self.rows_below(row)):
+            return row, BELOW + min(self._below_top, count) - 1
+        return row, self._section(row, column)
 
     @top.setter
     def top(self, place: tuple[int, int]) -> None:
         row, section = place
-        self._top.put(self.text_layout.lines.start(row) + section)
+        start, end = self.text_layout.lines.span(row)
+        self._top.put(end if section >= BELOW else start + section)
+        self._below_top = max(0, section - BELOW + 1)
         self._rows = None
 
     def rows(self) -> list[tuple[int, int]]:
@@ -69,7 +79,7 @@ class View:
             count = len(self.text_layout.lines)
             folded = bool(self.folds.all)
             while len(rows) < self.height and row < count:
-                sections = self.sections(row)
+                sections = self._all_sections(row)
                 after: int | None = section
                 while len(rows) < self.height and after is not None:
                     rows.append((row, after))
@@ -79,11 +89,21 @@ class View:
         return self._rows
 
     def sections(self, row: int) -> Sections:
-        """Return the sections of a row."""
+        """Return the sections of a row that hold its text."""
         return wrap(self.text_layout.cells(row), self.width) if self.wraps else WHOLE
 
+    def _all_sections(self, row: int) -> Sections:
+        """Return the sections of a row, those without text included."""
+        sections = self.sections(row)
+        if self.rows_below is None or self.folds.at(row) is not None or not (count := self.rows_below(row)):
+            return sections
+        return WithRowsBelow(sections, count)
+
     def section_span(self, row: int, section: int) -> tuple[int, int]:
-        """Return the columns where a section begins and ends."""
+        """Return the columns where a section begins and ends; twice the end of the line if it holds no text."""
+        if section >= BELOW:
+            length = self.text_layout.lines.length(row)
+            return length, length
         sections = self.sections(row)
         after = None if sections is WHOLE else sections.after(section)
         return section, self.text_layout.lines.length(row) if after is None else after
@@ -130,7 +150,7 @@ class View:
     def _is_apart(self, rows: list[tuple[int, int]], changes: Sequence[RowChange]) -> bool:
         """Whether no visible row changed: all changes are below a full screen, or above it with the number of rows
         unchanged."""
-        if self.folds.all or len(rows) < self.height:
+        if self.folds.all or self.rows_below is not None or len(rows) < self.height:
             return False
         first, last = rows[0][0], rows[-1][0]
         return all(
@@ -173,6 +193,8 @@ class View:
 
     def offset_of(self, row: int, section: int, x: int, nearest: bool = False) -> int:
         """Return the offset at a cell of a section, or the last one of the section."""
+        if section >= BELOW:
+            return self.text_layout.lines.span(row)[1]
         cells, base = self.part(row, section)
         start, end = self.section_span(row, section)
         x = max(0, x) + self._origin(cells, base, row, section)
@@ -185,25 +207,36 @@ class View:
 
     def step(self, row: int, section: int, count: int) -> tuple[int, int]:
         """Return the row and section `count` screen rows further down (negative: up), stopping at the ends."""
-        last = self.folds.head(len(self.text_layout.lines) - 1)
+        if self.rows_below is None:
+            return self.step_in_text(row, section, count)
+        return self._step(row, section, count, self._all_sections)
+
+    def step_in_text(self, row: int, section: int, count: int) -> tuple[int, int]:
+        """The same, but only rows with text count; the first one must be one."""
         if not self.wraps and not self.folds.all:
-            return max(0, min(last, row + count)), 0
+            return max(0, min(len(self.text_layout.lines) - 1, row + count)), 0
+        return self._step(row, section, count, self.sections)
+
+    def _step(
+        self, row: int, section: int, count: int, sections_of: Callable[[int], Sections]
+    ) -> tuple[int, int]:
+        last = self.folds.head(len(self.text_layout.lines) - 1)
         head, folded = self.folds.head(row), bool(self.folds.all)
         row, section = head, section if head == row else 0
         for _ in range(count):
-            after = self.sections(row).after(section)
+            after = sections_of(row).after(section)
             if after is None:
                 if row >= last:
                     break
                 row, after = self.folds.below(row) if folded else row + 1, 0
             section = after
         for _ in range(-count):
-            before = self.sections(row).before(section)
+            before = sections_of(row).before(section)
             if before is None:
                 if not row:
                     break
                 row = self.folds.head(row - 1)
-                before = self.sections(row).last
+                before = sections_of(row).last
             section = before
         return row, section
 
@@ -227,12 +260,13 @@ class View:
     def show_from(self, offset: int) -> None:
         """Begin the screen with the row of an offset, before the width of the screen is known."""
         self._top.put(offset)
+        self._below_top = 0
         self._rows = None
 
     def lowest_top(self) -> tuple[int, int]:
         """Return the top at which the last line is at the bottom of the screen."""
         last = self.folds.head(len(self.text_layout.lines) - 1)
-        return self.step(last, self.sections(last).last, 1 - self.height)
+        return self.step(last, self._all_sections(last).last, 1 - self.height)
 
     def raised(self, top: tuple[int, int]) -> tuple[int, int]:
         """Limit a top so that the text fills the screen if it can."""

@@ -195,5 +195,37 @@ class PartSections(Sections):
         return text.find(" ", word, end) >= 0 or text.find("\t", word, end) >= 0
 
 
+BELOW: Final = 1 << 40
+"""The first section that holds no text: no line has so many columns."""
+
+
+class WithRowsBelow(Sections):
+    """The sections of a line, and rows that hold no text below them: the sections from `BELOW` on."""
+
+    def __init__(self, text: Sections, count: int) -> None:
+        """`count`: at least one."""
+        self._text = text
+        self._end = BELOW + count
+        self.hanging_indent = text.hanging_indent
+
+    def at(self, column: int) -> int:
+        return self._text.at(column)
+
+    def after(self, section: int) -> int | None:
+        if section < BELOW:
+            after = self._text.after(section)
+            return BELOW if after is None else after
+        return section + 1 if section + 1 < self._end else None
+
+    def before(self, section: int) -> int | None:
+        if section < BELOW:
+            return self._text.before(section)
+        return section - 1 if section > BELOW else self._text.last
+
+    @property
+    def last(self) -> int:
+        return self._end - 1
+
+
 WHOLE: Final = PartSections(Cells("", 1), 1, 0)
 """The sections of a line that is not wrapped."""

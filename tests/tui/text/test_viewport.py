@@ -14,7 +14,7 @@ from jpterm_like.tui.text.cells import lay_out
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.viewport import View
-from jpterm_like.tui.text.wrap import WIDTH_MIN, wrap
+from jpterm_like.tui.text.wrap import BELOW, WIDTH_MIN, wrap
 
 WORDS = st.text(st.sampled_from("abc   \t中é👍\u0301"), max_size=80)
 
@@ -203,3 +203,77 @@ def test_after_a_large_undo_the_screen_is_not_left_empty() -> None:
     assert view.top == (23, 0)
     view.reveal(len(buffer))
     assert view.top == (0, 0)
+
+
+def make_tall(seed: int, wraps: bool) -> tuple[TextBuffer, View, dict[int, int]]:
+    """A text with rows that hold no text below some of its lines."""
+    chance = random.Random(seed)
+    text = "\n".join("word " * chance.choice([0, 1, 9, 30]) for _ in range(40))
+    below = {row: chance.choice([1, 3, 30]) for row in range(40) if chance.random() < 0.3}
+    buffer, view, _ = make(text, wraps=wraps)
+    view.rows_below = lambda row: below.get(row, 0)
+    return buffer, view, below
+
+
+@pytest.mark.parametrize("wraps", [False, True])
+def test_scrolling_shows_each_row_once_those_without_text_too(wraps: bool) -> None:
+    """Down to the end and up again; a row without text has no columns, and a click on it is at the end of its line."""
+    _, view, below = make_tall(1, wraps)
+    want = [
+        (row, section)
+        for row in range(40)
+        for section in [*view.sections(row), *range(BELOW, BELOW + below.get(row, 0))]
+    ]
+    seen = [view.rows()[0]]
+    while view.scroll(1):
+        seen.append(view.rows()[0])
+    assert [*seen, *view.rows()[1:]] == want
+    back = [view.top]
+    while view.scroll(-1):
+        back.append(view.top)
+    assert back[::-1] == seen
+    for at, (row, section) in enumerate(want):
+        assert view.step(*want[0], at) == (row, section) == view.step(*want[-1], at + 1 - len(want))
+        if section >= BELOW:
+            end = view.text_layout.lines.span(row)[1]
+            assert view.offset_of(row, section, 5) == end
+            assert view.section_span(row, section) == (view.text_layout.lines.length(row),) * 2
+    text_only = [place for place in want if place[1] < BELOW]
+    assert view.step_in_text(*text_only[0], 20) == text_only[20]
+    assert view.step_in_text(*text_only[-1], -20) == text_only[-21]
+
+
+@pytest.mark.parametrize("wraps", [False, True])
+def test_what_is_asked_for_is_seen_between_rows_without_text(wraps: bool) -> None:
+    """Wherever the view was scrolled to."""
+    buffer, view, _ = make_tall(2, wraps)
+    chance = random.Random(3)
+    for _ in range(300):
+        offset = chance.randrange(len(buffer))
+        view.reveal(offset)
+        place = view.screen_place(offset)
+        assert place is not None and 0 <= place[1] < view.height, offset
+        view.scroll(chance.randint(-30, 30))
+
+
+def test_rows_without_text_that_grow_above_or_at_the_top_do_not_move_it() -> None:
+    """What is at the top stays there; if it was a row that is gone, the last one that is left is."""
+    buffer, view, below = make_tall(4, False)
+    row = next(row for row, count in below.items() if count == 30)
+    view.top = (row, BELOW + 7)
+    for other in list(below):
+        if other < row:
+            below[other] += 100
+    below[row] += 50
+    view.refold()
+    assert view.rows()[0] == (row, BELOW + 7)
+    patch = buffer.replace(0, 0, "x\n")
+    view.rows_below = lambda at: below.get(at - 1, 0)
+    view.follow(patch, view.text_layout.follow(patch), mine=True)
+    assert view.rows()[0] == (row + 1, BELOW + 7)
+    below[row] = 3
+    view.refold()
+    assert view.rows()[0] == (row + 1, BELOW + 2)
+    below[row] = 0
+    view.refold()
+    assert view.rows()[0] == (row + 1, 0)
