@@ -77,6 +77,7 @@ GROUND = (
     "jpterm_like.sync",
     "jpterm_like.client.events",
     "jpterm_like.history",
+    "jpterm_like.notebook",
 )
 """What the screen knows of the rest; the session it is given."""
 
@@ -111,6 +112,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "jpterm_like.tui.text": (*TEXT, "jpterm_like.notebook"),
     "jpterm_like.tui.syntax": ("crdt", "jpterm_like.tui.child_process", "jpterm_like.tui.text"),
     "jpterm_like.tui.render": (*GROUND, "jpterm_like.tui.text", "jpterm_like.tui.syntax"),
+    "jpterm_like.tui.outputs": (*GROUND, "jpterm_like.tui.text", "jpterm_like.tui.syntax", "jpterm_like.tui.render"),
     "jpterm_like.tui.widgets": (*GROUND, "jpterm_like.tui.text", "jpterm_like.tui.render", "jpterm_like.tui.keymap",
                                 "jpterm_like.tui.key_presets", "jpterm_like.tui.fuzzy", "jpterm_like.tui.synonyms",
                                 "jpterm_like.tui.search_history"),

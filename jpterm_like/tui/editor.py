@@ -37,6 +37,7 @@ from jpterm_like.client.events import (
     Decided,
     Event,
     Notice,
+    OutputsChanged,
     PeopleChanged,
     Reset,
     Said,
@@ -258,6 +259,7 @@ class Editor(Editing, Rows, can_focus=True):
         self.renderer.display_options = self._display_options
         self.renderer.marks_links = may_mark_links()
         self.renderer.marks_cells = is_notebook(self.session.title)
+        self._show_outputs()
         if (
             self.renderer.marks_cells
             and kind_of_marker(self.text_layout.line(0))
@@ -279,6 +281,23 @@ class Editor(Editing, Rows, can_focus=True):
                 self.vi.forget()
             self._fit()
             self._read_lines_soon()
+
+    def _show_outputs(self) -> None:
+        if self.outputs is not None:
+            self.outputs.stop()
+            self.outputs = None
+        if self.renderer.marks_cells:
+            from jpterm_like.tui.commands.outputs import Outputs
+
+            self.outputs = Outputs(
+                self.text_layout,
+                self.view,
+                self.renderer,
+                self.session,
+                self.palette,
+                self.keymap.key_label("toggle_fold"),
+                self.update_soon,
+            )
 
     def _read_lines_soon(self) -> None:
         if self._reading is None:
@@ -383,6 +402,8 @@ class Editor(Editing, Rows, can_focus=True):
             self.spelling.stop()
         self.changes.stop()
         self.reviewing.stop()
+        if self.outputs is not None:
+            self.outputs.stop()
         for timer in (self._tick, self._frame, self._reading):
             if timer is not None:
                 timer.cancel()
@@ -456,6 +477,8 @@ class Editor(Editing, Rows, can_focus=True):
         self.collaborators.colours = len(palette.people)
         self.collaborators.meet(self.session.people, monotonic())
         self.renderer.use_palette(palette)
+        if self.outputs is not None:
+            self.outputs.use_palette(palette)
         self.reviewing.use_palette(palette)
         self.update(now=False)
 
@@ -536,6 +559,8 @@ class Editor(Editing, Rows, can_focus=True):
                 if self._was_ready:  # before that the text arrives, and nothing in it is a change
                     self.unseen_changes.follow(self.text_layout.lines, patch, changes, mine)
                 self.highlighting.follow(merged, changes)
+                if self.outputs is not None:
+                    self.outputs.follow(changes)
                 self.changes.follow(changes, mine)
                 self.view.follow(patch, changes, mine)
                 self.follow_carets()
@@ -561,6 +586,8 @@ class Editor(Editing, Rows, can_focus=True):
                 self.reviewing.apart_changed()
             case Decided():
                 self.reviewing.follow_decisions()
+            case OutputsChanged() if self.outputs is not None:
+                self.outputs.changed()
             case StatusChanged():
                 self.reviewing.note_status()
                 self.awareness.announce_people(monotonic())

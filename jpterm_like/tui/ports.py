@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from crdt import Outcome, Patch, StepPart, TextBuffer, Version
 from crdt.patch import Splice
@@ -20,6 +20,9 @@ from jpterm_like.history.decisions import Step
 from jpterm_like.sync.presence import Person
 from jpterm_like.sync.unsaved_work import Discard
 from jpterm_like.tui.keymap import KeyBinding
+
+if TYPE_CHECKING:
+    from jpterm_like.notebook.outputs import CellOutputs
 
 
 class EditorSession(Protocol):
@@ -216,6 +219,12 @@ class EditorSession(Protocol):
     @property
     def stored_version(self) -> Version:
         """The version that is on the server's disk, as far as it said so."""
+
+    def follow_outputs(self) -> None:
+        """Have the outputs of a notebook here from now on; `OutputsChanged` tells when there are some."""
+
+    def outputs_of(self, cell: str) -> CellOutputs:
+        """What a cell of a notebook gave, as far as it is here; the same object until it changes."""
 
     async def guests(self) -> list[Guest]:
         """How far each opening of the text is behind, mine included.

@@ -17,6 +17,7 @@ from jpterm_like.client.events import (
     Event,
     Guest,
     LineMessage,
+    OutputsChanged,
     PeopleChanged,
     RequestFailed,
     Said,
@@ -30,6 +31,7 @@ from jpterm_like.files.charsets import UNKNOWN
 from jpterm_like.files.encoding import Form
 from jpterm_like.history.apart import Apart
 from jpterm_like.history.decisions import Step
+from jpterm_like.notebook.outputs import NOTHING, CellOutputs, Item
 from jpterm_like.sync.presence import Person
 from jpterm_like.sync.unsaved_work import (
     Discard,
@@ -80,6 +82,8 @@ class Desk:
         self.started = self.closed = self.deleted = False
         self.retries = 0
         self.let_through = 0
+        self.outputs: dict[str, CellOutputs] = {}
+        """Of a notebook's cells, by their ids."""
         self.sent = self.buffer.version
         self.watchers: list[Callable[[LineMessage], None]] = []
         self.compared = 0
@@ -230,6 +234,18 @@ class Desk:
 
     def begin_with_this_server(self) -> None:
         raise JptermError("No other server answers here.")
+
+    def follow_outputs(self) -> None:
+        """They are all here."""
+
+    def outputs_of(self, cell: str) -> CellOutputs:
+        return self.outputs.get(cell, NOTHING)
+
+    def give(self, cell: str, badge: str, *items: Item, is_running: bool = False) -> None:
+        """Have a cell give other outputs."""
+        version = self.outputs_of(cell).version + 1
+        self.outputs[cell] = CellOutputs(version, badge, items, is_running)
+        self.tell(OutputsChanged(frozenset([cell])))
 
     async def everyone(self) -> list[Whereabout]:
         if not self.online:

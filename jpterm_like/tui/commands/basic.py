@@ -10,6 +10,7 @@ from collections.abc import Callable
 from jpterm_like.tui.commands.editing import BULK_STEP_S, Editing
 from jpterm_like.tui.commands.long_undo import LongUndo
 from jpterm_like.tui.text.cell_markers import is_notebook, kind_of_marker
+from jpterm_like.tui.text.wrap import BELOW
 
 # Moving and selecting: each move is a function that returns an offset
 
@@ -183,9 +184,10 @@ def do_select_page_down(editor: Editing) -> None:
 def _vertical(editor: Editing, count: int, select: bool = False) -> None:
     row, section, x = editor.view.locate(editor.cursor.caret)
     goal = x if editor.cursor.goal is None else editor.cursor.goal
-    there = editor.view.step(row, section, count)
-    if not select and is_notebook(editor.session.title) and kind_of_marker(editor.text_layout.line(there[0])):
-        there = editor.view.step(*there, 1 if count > 0 else -1)  # over the rule between two cells
+    step = editor.view.step_in_text if abs(count) == 1 else editor.view.step
+    there = step(row, section, count)
+    if not select and is_notebook(editor.session.title) and _is_rule(editor, there[0]):
+        there = step(*there, 1 if count > 0 else -1)  # over the rule between two cells
     if there == (row, section):  # the first or last row: go to the start or end of the text
         editor.go(0 if count < 0 else editor.text_layout.lines.size, select, goal)
     else:
@@ -193,9 +195,40 @@ def _vertical(editor: Editing, count: int, select: bool = False) -> None:
 
 
 def _page(editor: Editing, direction: int, select: bool = False) -> None:
-    count = direction * max(1, editor.view.height - 1)
-    editor.view.scroll(count)
-    _vertical(editor, count, select)
+    view = editor.view
+    count = direction * max(1, view.height - 1)
+    if view.rows_below is None:
+        view.scroll(count)
+        _vertical(editor, count, select)
+        return
+    x, y = view.locate(editor.cursor.caret)[2], _screen_row(editor)
+    if not view.scroll(count):
+        _vertical(editor, count, select)
+        return
+    rows = view.rows()
+    near = sorted(
+        (abs(at - y), at)
+        for at, (row, section) in enumerate(rows)
+        if section < BELOW and not _is_rule(editor, row)
+    )
+    goal = x if editor.cursor.goal is None else editor.cursor.goal
+    if near:
+        editor.go(view.offset_of(*rows[near[0][1]], goal), select, goal)
+    else:  # all of the screen are outputs: the caret waits at the end of their cell
+        caret = editor.cursor
+        caret.put(view.offset_of(*rows[0], goal), caret.mark if select else None, goal)
+        editor.share_caret()
+        editor.update()
+
+
+def _screen_row(editor: Editing) -> int:
+    """The row of the screen that the caret is in; the middle one if it is not on the screen."""
+    place = editor.view.screen_place(editor.cursor.caret)
+    return editor.view.height // 2 if place is None else place[1]
+
+
+def _is_rule(editor: Editing, row: int) -> bool:
+    return kind_of_marker(editor.text_layout.line(row)) is not None
 
 
 def do_select_all(editor: Editing) -> None:

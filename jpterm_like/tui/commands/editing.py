@@ -24,6 +24,7 @@ from jpterm_like.tui.text.viewport import View
 if TYPE_CHECKING:
     from jpterm_like.tui.commands.bulk_edit import LineEdit, LongChange
     from jpterm_like.tui.commands.macro import Macro
+    from jpterm_like.tui.commands.outputs import Outputs
     from jpterm_like.tui.ports import EditorSession, EditorSettings
 
 BULK_STEP_S: Final = 0.015
@@ -62,6 +63,8 @@ class Editing:
     unseen_changes: UnseenChanges
     macro: Macro
     """Shared by all open texts."""
+    outputs: Outputs | None = None
+    """What the cells of a notebook gave; None: the text is none."""
     speaks: bool
     """Whether the status bar and the others get my caret in this text; false while I am in another one."""
 

@@ -11,6 +11,9 @@ from jpterm_like.tui.text.folds import Fold, by_heading, by_indent, outermost, s
 def do_toggle_fold(editor: Editing) -> None:
     """Fold or unfold the block that the caret's row begins or is in."""
     row = editor.text_layout.lines.row(editor.cursor.caret)
+    if editor.outputs is not None and editor.outputs.toggle(row):
+        editor.update()
+        return
     if editor.view.folds.open(row):
         _show_folds(editor)
         return

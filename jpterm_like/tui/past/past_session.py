@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from crdt import Anchor, Patch, Version
 from crdt.past import PastText
@@ -20,6 +20,9 @@ from jpterm_like.history.decisions import Step
 from jpterm_like.history.timeline import Place, Timeline
 from jpterm_like.sync.presence import Person
 from jpterm_like.tui.ports import EditorSession
+
+if TYPE_CHECKING:
+    from jpterm_like.notebook.outputs import CellOutputs
 
 SPLICES_MAX: Final = 50
 """A patch of more pieces is not followed line by line: laying the text out anew takes less, and the colours come after the text."""
@@ -96,6 +99,14 @@ class PastSession:
         self.buffer.release()
 
     # The face of a session
+
+    def follow_outputs(self) -> None:
+        """The outputs of cells have no past here."""
+
+    def outputs_of(self, cell: str) -> CellOutputs:
+        from jpterm_like.notebook.outputs import NOTHING
+
+        return NOTHING
 
     def listen(self, callback: Callable[[Event], None]) -> Callable[[], None]:
         self._listeners.append(callback)

@@ -89,7 +89,7 @@ class Palette:
         """With `colourless` (NO_COLOR, or a terminal without colours), use only reverse, underline, bold and italic; with
         `undercurls`, curly lines (see `undercurl`)."""
         self.theme = theme
-        self._colourless = colourless
+        self.is_colourless = colourless
         self._sign_segments: dict[tuple[Sign, Style], Segment] = {}
         self._words: dict[str, Style | None] = {}
         colours = theme.interface
@@ -236,7 +236,7 @@ class Palette:
         segment = self._sign_segments.get((sign, number))
         if segment is None:
             style = Style(bgcolor=number.bgcolor) + self._signs[sign.kind, sign.is_unsaved]
-            segment = self._sign_segments[sign, number] = Segment(glyph(sign, self._colourless), style)
+            segment = self._sign_segments[sign, number] = Segment(glyph(sign, self.is_colourless), style)
         return segment
 
     def word(self, kind: str) -> Style | None:
@@ -251,18 +251,18 @@ class Palette:
             name = name.rpartition(".")[0]
         name = _CAPTURE_ALIASES.get(name, name)
         if name == "strike":
-            colour = None if self._colourless else Color.parse(self.theme.colour_of("comment"))
+            colour = None if self.is_colourless else Color.parse(self.theme.colour_of("comment"))
             return Style(color=colour, strike=True)
         if name in ("emphasis", "strong"):
             return Style(italic=name == "emphasis", bold=name == "strong")
         if kind in ("embedded", "none"):  # code within a string
-            return None if self._colourless else Style(color=Color.parse(self.theme.interface.text))
+            return None if self.is_colourless else Style(color=Color.parse(self.theme.interface.text))
         if name not in KINDS:
             return None
-        colour = None if self._colourless else Color.parse(self.theme.colour_of(name))
-        plain = not self._colourless and self.theme.colour_of(name) == self.theme.interface.text
-        bold = name == "heading" or (self._colourless and name == "keyword")
-        dim = name in ("comment", "quote") and (self._colourless or plain)
+        colour = None if self.is_colourless else Color.parse(self.theme.colour_of(name))
+        plain = not self.is_colourless and self.theme.colour_of(name) == self.theme.interface.text
+        bold = name == "heading" or (self.is_colourless and name == "keyword")
+        dim = name in ("comment", "quote") and (self.is_colourless or plain)
         if plain and not bold and not dim:
             return None
         return Style(

@@ -101,6 +101,25 @@ def paint_row(
     return [Segment(piece.text, piece.style) for piece in pieces if piece.text]
 
 
+def fit_row(row: Sequence[Segment], width: int, base: Style, notes: Sequence[Note]) -> list[Segment]:
+    """Fit a finished row into exactly `width` cells, and lay notes over it."""
+    pieces: list[_Piece] = []
+    left = width
+    for segment in row:
+        text, cells = segment.text, width_of(segment.text)
+        if cells > left:
+            text = cut(text, left)
+            cells = width_of(text)
+        if text:
+            pieces.append(_Piece(text, cells, segment.style or base))
+            left -= cells
+    if left:
+        pieces.append(_Piece(" " * left, left, base))
+    for note in notes:
+        pieces = _lay_over(pieces, note, width)
+    return [Segment(piece.text, piece.style) for piece in pieces if piece.text]
+
+
 # A cell each and in every font; U+2192 would be the sign for a tab, but terminals disagree about arrows.
 BLANK_SIGN, TAB_SIGN = "·", "»"
 

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from rich.segment import Segment
 from rich.style import Style
@@ -18,7 +18,7 @@ from rich.style import Style
 from jpterm_like.tui.render.diff import Row
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.render.people import Collaborators, Other
-from jpterm_like.tui.render.row import TAB_SIGN, Note, Span, paint_row
+from jpterm_like.tui.render.row import TAB_SIGN, Note, Span, fit_row, paint_row
 from jpterm_like.tui.render.signs import Sign
 from jpterm_like.tui.syntax.highlights import HighlightSource, Words
 from jpterm_like.tui.text.brackets import matching_bracket
@@ -28,6 +28,7 @@ from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.text.viewport import View
+from jpterm_like.tui.text.wrap import BELOW
 
 if TYPE_CHECKING:
     from jpterm_like.tui.text.search import Matches
@@ -43,6 +44,25 @@ _BODIES_KEPT: Final = 600
 def link_style(target: str, look: Style | None) -> Style:
     """The style that links to a target; the same object each time, because each new one gets another id."""
     return Style(link=target) if look is None else look + Style(link=target)
+
+
+class OutputRow:
+    """A finished row below the text of a line; it is the same object as long as it looks the same."""
+
+    __slots__ = ("segments",)
+
+    def __init__(self, segments: Row) -> None:
+        self.segments = segments
+
+
+class OutputRows(Protocol):
+    """The outputs of a notebook's cells."""
+
+    def row(self, row: int, number: int) -> OutputRow:
+        """The row with a number, from 0, below the text of a row."""
+
+    def badge(self, row: int) -> str:
+        """What is said of the run of the cell whose marker is in a row."""
 
 
 class Frame(NamedTuple):
@@ -156,6 +176,8 @@ class RowRenderer:
         """Whether web addresses are marked for the terminal, which makes them clickable."""
         self.marks_cells = False
         """Whether the markers of a notebook's cells are drawn as rules."""
+        self.outputs: OutputRows | None = None
+        """The rows below the cells of a notebook; None if there are none."""
         self.extras: Sequence[Cursor] = ()
         """My carets except the first."""
         self.misspelled: Callable[[int], Sequence[tuple[int, int]]] | None = None
@@ -216,8 +238,16 @@ class RowRenderer:
         if rows is self._rows and frame == self._frame and over == self._over and self._shown:
             return self._shown  # the view makes new rows when one of them has changed
         looks, shown = [], []
+        outputs = self.outputs
         for y in range(height):
             row, section = rows[y] if y < len(rows) else _NOWHERE
+            if section >= BELOW and outputs is not None:
+                output = outputs.row(row, section - BELOW)
+                look: tuple[Any, ...] = (output, row, section, bar[y], notes.get(y))
+                is_same = y < len(old_looks) and old_looks[y] == look
+                shown.append(old_shown[y] if is_same else self._output(output, bar[y], notes.get(y), frame))
+                looks.append(look)
+                continue
             text = line(row) if row >= 0 else ""
             sign = signs.get(row)
             if sign is not None and not self._has_sign(row, section, sign):
@@ -235,7 +265,8 @@ class RowRenderer:
                 author,
             )
             layers = (code.get(row), spans.get(y), notes.get(y))
-            look = (text, *edge, *layers)
+            badge = outputs.badge(row) if outputs is not None and text.startswith("# %%") else ""
+            look = (text, *edge, *layers, badge)
             if y < len(old_looks) and old_looks[y] == look:
                 shown.append(old_shown[y])
             else:
@@ -264,6 +295,15 @@ class RowRenderer:
         if frame.aside:
             row.insert(0, Segment(" " * frame.aside, self._ground(edge, frame)))
         return row
+
+    def _output(
+        self, output: OutputRow, bar: tuple[str, Style], notes: list[Note] | None, frame: Frame
+    ) -> Row:
+        """Render a row of outputs, which may be under a list or a name."""
+        width = _text_width(frame)
+        row = fit_row(output.segments, width, self.palette.text, notes or ())
+        margin = Segment(" " * (frame.width - width - 1), self.palette.text)
+        return [margin, *row, Segment(*bar)]
 
     def _has_sign(self, row: int, section: int, sign: Sign) -> bool:
         """Whether a sign of a line is shown at this row of it: where lines were removed, only at the edge."""
@@ -294,7 +334,8 @@ class RowRenderer:
         """Render the text of a row with its layers, cached for rows that look alike."""
         row, section = edge.row, edge.section
         if self.marks_cells and not edge.current and text.startswith("# %%") and not layers.spans:
-            rule = rule_of(text, _text_width(frame)) if section == 0 else " " * _text_width(frame)
+            badge = "" if self.outputs is None else self.outputs.badge(row)
+            rule = rule_of(text, _text_width(frame), badge) if section == 0 else " " * _text_width(frame)
             if rule is not None:
                 return [Segment(rule, self._ground(edge, frame) + self._rule_style())]
         if len(text) > LENGTH_MAX:  # compare only the visible part
@@ -479,13 +520,15 @@ class RowRenderer:
 
     def _text_end(self, row: int, section: int) -> int:
         """Return the cell behind the text of a row of the screen, counted from the left edge of the view."""
+        if section >= BELOW:
+            return self.view.width
         return self.view.x(row, section, self.view.section_span(row, section)[1]) - self.view.left
 
     def _lay_remarks(self, rows: list[tuple[int, int]], notes: dict[int, list[Note]]) -> None:
         """Lay what is said of rows behind their ends, or over their last cells where there is no room."""
         for y, (row, section) in enumerate(rows):
             remark = self.remarks.get(row)
-            if remark is None or self.view.sections(row).after(section) is not None:
+            if remark is None or section >= BELOW or self.view.sections(row).after(section) is not None:
                 continue
             x = self._text_end(row, section) + 2
             remark = f" {cut(remark, max(self.view.width // 3, self.view.width - x - 2))} "
@@ -497,6 +540,8 @@ class RowRenderer:
     ) -> None:
         chosen, chosen_end = self.cursor.selection
         for y, (row, section) in enumerate(rows):
+            if section >= BELOW:
+                continue
             cells = self.text_layout.cells(row)
             first, last = self.view.section_span(row, section)
             if not self.view.wraps:
@@ -524,7 +569,7 @@ class RowRenderer:
             return
         for y, (row, section) in enumerate(rows):
             row_start, row_end = self.text_layout.lines.span(row)
-            if row_end < start or row_start >= end:
+            if row_end < start or row_start >= end or section >= BELOW:
                 continue
             first, last = self.view.section_span(row, section)
             begin, stop = max(first, start - row_start), min(last, end - row_start)

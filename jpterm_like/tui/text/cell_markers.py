@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from jpterm_like.tui.text.cells import cut, width_of
+
 TITLES: Final = {"code": "", "markdown": "Markdown", "raw": "raw"}
 ROWS_READ: Final = 1_000
 """In a cell longer than this its type is not looked up."""
@@ -33,10 +35,13 @@ def kind_at(line: Callable[[int], str], row: int) -> str:
     return "code"
 
 
-def rule_of(line: str, width: int) -> str | None:
-    """What is drawn instead of a line; None if it is no marker."""
+def rule_of(line: str, width: int, badge: str = "") -> str | None:
+    """What is drawn instead of a line; None if it is no marker. `badge`: what is said of the cell's run."""
     kind = kind_of_marker(line)
     if kind is None:
         return None
-    title = TITLES.get(kind, kind)
-    return f"── {title} ".ljust(len(title) + 4, " ").ljust(width, "─")[:width] if title else "─" * width
+    words = " · ".join(word for word in (TITLES.get(kind, kind), badge) if word)
+    if not words:
+        return "─" * width
+    rule = f"── {cut(words, max(1, width - 5))} "
+    return cut(rule + "─" * (width - width_of(rule)), width)
