@@ -127,9 +127,14 @@ def boot() -> str:
     try:
         if sys.platform == "linux":
             return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-        return subprocess.run(
-            ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, text=True, timeout=PS_S
-        ).stdout.strip()
+        done = subprocess.run(
+            ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"],
+            cwd="/",
+            capture_output=True,
+            text=True,
+            timeout=PS_S,
+        )
+        return done.stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ""
 
@@ -147,9 +152,10 @@ def memory_bytes(pid: int) -> int:
 
 def _ps(pid: int, columns: str) -> str:
     try:
-        return subprocess.run(
-            ["ps", "-o", columns, "-p", str(pid)], capture_output=True, text=True, timeout=PS_S
-        ).stdout.strip()
+        done = subprocess.run(
+            ["ps", "-o", columns, "-p", str(pid)], cwd="/", capture_output=True, text=True, timeout=PS_S
+        )
+        return done.stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ""
 

@@ -62,9 +62,9 @@ def test_bash_completes(typed: str, found: set[str], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("shell", "token", "share"),
     [
-        ("bash", r'"token --role"\) .*\'view edit own\'', r'"share --role"\) .*\'view edit\''),
-        ("zsh", r'"token --role"\) compadd -- view edit own;', r'"share --role"\) compadd -- view edit;'),
-        ("fish", r"from token' -l role .*'view edit own'", r"from share' -l role .*'view edit'"),
+        ("bash", r'"token --role"\) .*\'view edit run own\'', r'"share --role"\) .*\'view edit\''),
+        ("zsh", r'"token --role"\) compadd -- view edit run own;', r'"share --role"\) compadd -- view edit;'),
+        ("fish", r"from token' -l role .*'view edit run own'", r"from share' -l role .*'view edit'"),
     ],
 )
 def test_each_command_has_the_choices_of_its_own_option(shell: str, token: str, share: str) -> None:
