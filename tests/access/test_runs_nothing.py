@@ -206,6 +206,10 @@ STARTED = {
         "jpterm_like/tui/spelling/checker.py",
         "asyncio.create_subprocess_exec",
     ): "our own Python for spelling: in /, and -P keeps the folder out of what is imported",
+    (
+        "jpterm_like/tui/syntax/parser_process.py",
+        "asyncio.create_subprocess_exec",
+    ): "our own Python for colours: in /, and -P keeps the folder out of what is imported",
     ("jpterm_like/tui/browser.py", "subprocess.Popen"): "the desktop's opener or $BROWSER: in /",
     (
         "jpterm_like/places/sftp.py",
