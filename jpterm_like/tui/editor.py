@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from math import inf
@@ -44,6 +44,7 @@ from jpterm_like.client.events import (
     Settled,
     StatusChanged,
 )
+from jpterm_like.errors import JptermError
 from jpterm_like.last_time import KeptView
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.commands.changes import Changes
@@ -73,7 +74,7 @@ from jpterm_like.tui.saving import Saving
 from jpterm_like.tui.search_history import SearchHistory
 from jpterm_like.tui.slow_opening import SlowOpening
 from jpterm_like.tui.text.cell_markers import is_notebook, kind_of_marker
-from jpterm_like.tui.text.cells import cut, width_of
+from jpterm_like.tui.text.cells import clean, cut, width_of
 from jpterm_like.tui.text.closing_marks import ClosingMarks
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import TextLayout
@@ -887,6 +888,7 @@ class Editor(Editing, Rows, can_focus=True):
             help=self.keymap.key_label("help"),
             synced=self.synced,
             written="" if self.blame is None else self.blame.at_caret(time()),
+            kernel="" if self.outputs is None else clean(session.kernel_line, 80),
         )
 
     # Keys
@@ -922,7 +924,7 @@ class Editor(Editing, Rows, can_focus=True):
         if self.unseen_changes.rows and rows:
             self.unseen_changes.look(rows[0][0], rows[-1][0], monotonic())
         key, self._first_key = f"{self._first_key} {event.key}".strip(), ""
-        command = self.keymap.command(key)
+        command = self.keymap.command(key, self.outputs is not None)
         text = typed(event)
         if self.offers.key(key, command, types=text is not None and command is None):
             event.stop()
@@ -1024,6 +1026,21 @@ class Editor(Editing, Rows, can_focus=True):
         from jpterm_like.tui.widgets.dialogs import Ask
 
         self.app.push_screen(Ask(title, note), lambda line: then(line) if line else None)
+
+    def ask_line(self, title: str, note: str, then: Callable[[str], None], secret: bool) -> None:
+        from jpterm_like.tui.widgets.dialogs import Ask
+
+        dialog = Ask(title, note, takes_any=True, secret=secret)
+        self.app.push_screen(dialog, lambda line: None if line is None else then(line))
+
+    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        async def run() -> None:
+            try:
+                await work
+            except JptermError as problem:
+                self.say(str(problem), serious=True)
+
+        self.app.run_worker(run(), exit_on_error=False)
 
     def do_deselect(self) -> None:
         """Close a message, or the bar, or drop the other carets, or else the selection."""

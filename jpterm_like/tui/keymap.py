@@ -32,6 +32,8 @@ class Command(NamedTuple):
     """False for commands that make no sense in a list, such as moving the caret."""
     carets: Carets = "once"
     """How it works with several carets."""
+    notebook_keys: tuple[str, ...] = ()
+    """Keys that have it in a notebook, and another command elsewhere."""
 
 
 def _moves() -> Iterable[Command]:
@@ -232,6 +234,40 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("unfold_all", "Unfold all", ("alt+y",), "View"),
     Command("language", "Choose the language to highlight", (), "View"),
     Command("themes", "Choose a theme", ("f2",), "View"),
+    Command(
+        "run_and_next",
+        "Run the cell and go to the next",
+        group="Notebook",
+        carets="drop",
+        notebook_keys=("alt+enter",),
+    ),
+    Command("run_cell", "Run the cell", group="Notebook", carets="drop", notebook_keys=("ctrl+enter",)),
+    Command("run_all_cells", "Run all cells", group="Notebook"),
+    Command(
+        "run_cells_above",
+        "Run all cells above",
+        group="Notebook",
+        carets="drop",
+        notebook_keys=("alt+shift+a",),
+    ),
+    Command(
+        "interrupt_kernel", "Interrupt the cell that runs", group="Notebook", notebook_keys=("alt+shift+i",)
+    ),
+    Command(
+        "notebook_menu",
+        "Notebook: cells, kernel, outputs",
+        group="Notebook",
+        carets="drop",
+        notebook_keys=("alt+shift+k",),
+    ),
+    Command("answer_cell", "Answer what a cell asks", group="Notebook", carets="drop"),
+    Command("restart_kernel", "Restart the kernel", group="Notebook"),
+    Command("restart_and_run", "Restart the kernel and run all cells", group="Notebook"),
+    Command("stop_kernel", "Stop the kernel", group="Notebook"),
+    Command("clear_outputs", "Clear the outputs of the cell", group="Notebook", carets="drop"),
+    Command("clear_all_outputs", "Clear the outputs of all cells", group="Notebook"),
+    Command("new_cell", "New cell below", group="Notebook", carets="drop"),
+    Command("split_cell", "Split the cell at the caret", group="Notebook", carets="drop"),
     Command("palette", "All commands", ("ctrl+p", "alt+shift+u"), "Help", in_palette=False),
     Command("help", "Keys and commands", ("f1", "alt+shift+h"), "Help"),
 )
@@ -281,6 +317,13 @@ class Keymap:
             if taken or not keys:
                 self._give(binding.command, taken)
         self._commands = {key: id for id, keys in self._keys.items() for key in keys}
+        usual = {key: command.id for command in COMMANDS for key in command.keys}
+        self._notebook_commands = {
+            key: command.id
+            for command in COMMANDS
+            for key in command.notebook_keys
+            if self._commands.get(key) in (None, usual.get(key))  # the user's own bindings count everywhere
+        }
         self._first = {key.split(" ")[0] for key in self._commands if " " in key}
 
     def _give(self, command: str, taken: tuple[str, ...]) -> None:
@@ -297,17 +340,22 @@ class Keymap:
         """Whether a key is the first of two."""
         return key in self._first
 
-    def command(self, key: str) -> str | None:
+    def command(self, key: str, in_notebook: bool = False) -> str | None:
         """The command of a key, or None."""
+        if in_notebook and key in self._notebook_commands:
+            return self._notebook_commands[key]
         return self._commands.get(key)
 
     def keys_of(self, id: str) -> tuple[str, ...]:
-        """The keys of a command; the first is the one to show."""
-        return self._keys[id]
+        """The keys of a command; the first is the one to show. Some of them have it in a notebook only."""
+        in_notebooks = BY_ID[id].notebook_keys
+        if not in_notebooks:
+            return self._keys[id]
+        return (*self._keys[id], *(key for key in in_notebooks if self._notebook_commands.get(key) == id))
 
     def key_label(self, id: str, otherwise: str = "") -> str:
         """The key of a command for people to read; `otherwise` if it has none."""
-        keys = self._keys[id]
+        keys = self.keys_of(id)
         return key_label(keys[0]) if keys else otherwise
 
 

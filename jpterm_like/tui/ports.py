@@ -23,6 +23,7 @@ from jpterm_like.tui.keymap import KeyBinding
 
 if TYPE_CHECKING:
     from jpterm_like.notebook.outputs import CellOutputs
+    from jpterm_like.notebook.runs import Run
 
 
 class EditorSession(Protocol):
@@ -225,6 +226,41 @@ class EditorSession(Protocol):
 
     def outputs_of(self, cell: str) -> CellOutputs:
         """What a cell of a notebook gave, as far as it is here; the same object until it changes."""
+
+    def shown_run(self, cell: str) -> Run | None:
+        """The run that is shown for a cell, as far as it is here."""
+
+    @property
+    def kernel_line(self) -> str:
+        """A line about the notebook's kernel; empty if there is none."""
+
+    async def run_cells(self, cells: Sequence[str]) -> tuple[str, ...]:
+        """Have cells run as they are now, one after the other; return the ids of the runs.
+
+        Raises:
+            JptermError: nothing was run.
+        """
+
+    async def command_kernel(self, verb: Literal["interrupt", "restart", "stop"]) -> None:
+        """Interrupt the cell that runs, or restart or stop the kernel.
+
+        Raises:
+            JptermError: it was not done.
+        """
+
+    async def answer_input(self, run: str, text: str) -> None:
+        """Answer what a run asks.
+
+        Raises:
+            JptermError: somebody has answered, or it was not done.
+        """
+
+    async def clear_outputs(self, cells: Sequence[str]) -> None:
+        """Remove what these cells gave; of all cells if none is named.
+
+        Raises:
+            JptermError: it was not done.
+        """
 
     async def guests(self) -> list[Guest]:
         """How far each opening of the text is behind, mine included.

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from jpterm_like.tui.commands import (
     basic,
+    cells,
     filter_lines,
     folding,
     lines,
@@ -35,6 +36,7 @@ COMMAND_OWNERS: Final[tuple[tuple[ModuleType | type, str], ...]] = (
         (module, "")
         for module in (
             basic,
+            cells,
             lines,
             filter_lines,
             links,

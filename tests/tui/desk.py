@@ -32,6 +32,7 @@ from jpterm_like.files.encoding import Form
 from jpterm_like.history.apart import Apart
 from jpterm_like.history.decisions import Step
 from jpterm_like.notebook.outputs import NOTHING, CellOutputs, Item
+from jpterm_like.notebook.runs import Run
 from jpterm_like.sync.presence import Person
 from jpterm_like.sync.unsaved_work import (
     Discard,
@@ -84,6 +85,8 @@ class Desk:
         self.let_through = 0
         self.outputs: dict[str, CellOutputs] = {}
         """Of a notebook's cells, by their ids."""
+        self.asked: list[tuple[str, ...]] = []
+        """What its server was asked to do with cells and the kernel."""
         self.sent = self.buffer.version
         self.watchers: list[Callable[[LineMessage], None]] = []
         self.compared = 0
@@ -240,6 +243,26 @@ class Desk:
 
     def outputs_of(self, cell: str) -> CellOutputs:
         return self.outputs.get(cell, NOTHING)
+
+    kernel_line = ""
+
+    async def run_cells(self, cells: Sequence[str]) -> tuple[str, ...]:
+        if self.refusal is not None:
+            raise self.refusal
+        self.asked.append(("run", *cells))
+        return tuple(f"run-{cell}" for cell in cells)
+
+    async def command_kernel(self, verb: Literal["interrupt", "restart", "stop"]) -> None:
+        self.asked.append((verb,))
+
+    async def answer_input(self, run: str, text: str) -> None:
+        self.asked.append(("answer", run, text))
+
+    async def clear_outputs(self, cells: Sequence[str]) -> None:
+        self.asked.append(("clear", *cells))
+
+    def shown_run(self, cell: str) -> Run | None:
+        return Run(f"run-{cell}", cell, "ann", "runs", 0)
 
     def give(self, cell: str, badge: str, *items: Item, is_running: bool = False) -> None:
         """Have a cell give other outputs."""

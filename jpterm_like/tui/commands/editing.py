@@ -7,10 +7,10 @@ is an `Editing`, and adds how a sentence is shown, how the screen is painted and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import ExitStack
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from crdt.patch import Splice
 from jpterm_like.tui.clipboard import Clipboard
@@ -93,6 +93,14 @@ class Editing:
 
     def update(self, now: bool = True) -> None:
         """Paint what has changed."""
+        raise NotImplementedError
+
+    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Await something, and say why it failed if it does."""
+        raise NotImplementedError
+
+    def ask_line(self, title: str, note: str, then: Callable[[str], None], secret: bool) -> None:
+        """Ask for a line, which may be empty; a secret one is not shown."""
         raise NotImplementedError
 
     def to_clipboard(self, text: str) -> None:

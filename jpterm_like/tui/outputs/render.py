@@ -35,6 +35,8 @@ from jpterm_like.tui.text.cells import clean, cut, width_of
 HEAD: Final = 8
 TAIL: Final = 4
 """Lines of a long output that are shown while it is folded."""
+LONG: Final = HEAD + TAIL + 1
+"""A longer one is folded: a sign in the place of one line would hide it for nothing."""
 RUNNING_TAIL: Final = 12
 """While a cell runs, its last lines are shown."""
 OPEN_ROWS_MAX: Final = 200
@@ -135,7 +137,7 @@ class _Renderer:
         if block.picture is not None:
             return [self._padded(row) for row in block.picture]
         rows: list[Row] = []
-        folds = not block.is_whole and block.total > HEAD + TAIL
+        folds = not block.is_whole and block.total > LONG
         self._is_long = self._is_long or folds
         line_rows = OPEN_ROWS_MAX if self._is_open or block.is_whole else FOLDED_LINE_ROWS
         for at, line in self._seen(block, folds=folds and not self._is_open):
@@ -188,7 +190,7 @@ class _Renderer:
         if lines and not lines[-1]:
             lines = lines[:-1]
         count = len(lines)
-        if not (self._is_open or is_whole) and count > HEAD + TAIL:
+        if not (self._is_open or is_whole) and count > LONG:
             ends = RUNNING_TAIL if self._is_running else TAIL
             head = [] if self._is_running else lines_of_text(lines[:HEAD], self._look)[:HEAD]
             tail = lines_of_text(lines[-ends:], self._look)[-ends:]

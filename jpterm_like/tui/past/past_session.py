@@ -108,6 +108,10 @@ class PastSession:
 
         return NOTHING
 
+    @property
+    def kernel_line(self) -> str:
+        return ""
+
     def listen(self, callback: Callable[[Event], None]) -> Callable[[], None]:
         self._listeners.append(callback)
         return lambda: self._listeners.remove(callback)

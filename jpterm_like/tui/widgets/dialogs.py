@@ -326,9 +326,19 @@ class Ask(Dialog[str | None]):
     """
 
     def __init__(
-        self, title: str, body: str = "", value: str = "", selected: tuple[int, int] | None = None
+        self,
+        title: str,
+        body: str = "",
+        value: str = "",
+        selected: tuple[int, int] | None = None,
+        *,
+        takes_any: bool = False,
+        secret: bool = False,
     ) -> None:
+        """`takes_any`: blanks stay, and an empty line is an answer. `secret`: it is not shown."""
         super().__init__()
+        self._takes_any = takes_any
+        self._secret = secret
         self._title = title
         self._body = body
         self._value = value
@@ -337,7 +347,7 @@ class Ask(Dialog[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
             yield Static(self._title, id="dialog-title", markup=False)
-            field = Line(self._value, id="dialog-search", select_on_focus=False)
+            field = Line(self._value, id="dialog-search", select_on_focus=False, password=self._secret)
             field.cursor_blink = False
             yield field
             if self._body and self.app.size.height >= BODY_HEIGHT_MIN:
@@ -351,7 +361,8 @@ class Ask(Dialog[str | None]):
 
     @on(Input.Submitted)
     def submit(self) -> None:
-        self.dismiss(self.query_one(Input).value.strip() or None)
+        line = self.query_one(Input).value
+        self.dismiss(line if self._takes_any else line.strip() or None)
 
     def on_key(self, event: events.Key) -> None:
         if self.is_closing(event.key):

@@ -85,6 +85,7 @@ _GROUPS: Final = (
     "Selecting",
     "Finding",
     "Changes",
+    "Notebook",
     "Together",
     "Mouse",
     "View",

@@ -82,6 +82,8 @@ class Info(NamedTuple):
     """Who wrote the word at the caret, and when."""
     synced: tuple[SyncWord, ...] = ()
     """For each place that the text is synced with, most urgent first."""
+    kernel: str = ""
+    """A line about a notebook's kernel: "python3 ● running [7] for bob, 2 wait"."""
     prompt: str = ""
     """The line that is typed after a colon in vi, or a question; it takes the place of the whole bar."""
 
@@ -92,6 +94,7 @@ SHORTENING_ORDER: Final = (
     ("people", 1),  # "ann +2" for all the names
     ("written", 1),  # "by ann"
     ("synced", 1),  # of several places only the first
+    ("kernel", 1),  # without "for bob, 2 wait"
     ("place", 1),  # "line 3:7"
     ("selected", 1),  # "12 sel"
     ("connection", 1),  # "offline, retry 3 s"
@@ -101,6 +104,7 @@ SHORTENING_ORDER: Final = (
     ("mode", 2),
     ("form", 2),
     ("title", 1),
+    ("kernel", 2),
     ("synced", 2),  # "nas not reached ↑12"
     ("people", 2),  # "+3"
     ("written", 2),
@@ -119,7 +123,7 @@ SHORTENING_ORDER: Final = (
 """The order in which parts are shortened when the bar is too narrow: a part, and the number of its variant. The
 connection stays in words as long as anything else can be shortened; the sign alone (●, ○) is the last resort."""
 
-_LEFT: Final = ("mode", "title", "connection", "unsent", "role", "file", "synced")
+_LEFT: Final = ("mode", "title", "connection", "unsent", "role", "file", "synced", "kernel")
 _RIGHT: Final = ("written", "people", "form", "selected", "place", "help")
 
 
@@ -177,6 +181,9 @@ def parts(info: Info, palette: Palette, now: float) -> dict[str, tuple[list[Word
         told["help"] = said(palette.bar_muted, f"{info.help} help", "")
     if info.written:
         told["written"] = said(bar, info.written, info.written.partition(",")[0], "")
+    if info.kernel:
+        is_well = not info.kernel.startswith("no kernel") and "died" not in info.kernel
+        told["kernel"] = said(bar if is_well else warning, info.kernel, info.kernel.partition(" for ")[0], "")
     if info.unsent and not info.status.is_paused:  # then it is said with the connection
         told["unsent"] = said(warning, f"{info.unsent} unsent", f"↑{info.unsent}")
     if info.is_read_only:

@@ -94,6 +94,7 @@ def test_long_outputs_are_folded_and_errors_are_whole(look: Look) -> None:
     rows = shown(look, Stream("stdout", lines))
     assert rows[7:10] == ["│ l7", "│ ⋯ 38 lines · alt+t opens", "│ l46"] and len(rows) == 13
     assert len(shown(look, Stream("stdout", lines), is_open=True)) == 50
+    assert shown(look, Stream("stdout", lines[:13])) == [f"│ l{number}" for number in range(13)]
     assert shown(look, Stream("stdout", lines), is_running=True)[0] == "│ ⋯ 38 lines"
     assert len(shown(look, Error("E", "", ("\n".join(lines),)))) == 50
     assert len(shown(look, Stream("stdout", tuple("x" for _ in range(9000))), is_open=True)) <= 201

@@ -1,0 +1,243 @@
+"""Commands of a notebook: run cells, the kernel, what cells gave, and cells as such."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Literal
+
+from jpterm_like.tui.commands.editing import Editing
+from jpterm_like.tui.text.cell_markers import kind_at, kind_of_marker
+
+if TYPE_CHECKING:
+    from jpterm_like.tui.commands.outputs import Outputs
+
+MENU: Final = (
+    ("run_all_cells", "Run all cells"),
+    ("run_cells_above", "Run all cells above"),
+    ("interrupt_kernel", "Interrupt the cell that runs"),
+    ("answer_cell", "Answer what a cell asks"),
+    ("restart_kernel", "Restart the kernel"),
+    ("restart_and_run", "Restart the kernel and run all cells"),
+    ("stop_kernel", "Stop the kernel"),
+    ("clear_outputs", "Clear the outputs of this cell"),
+    ("clear_all_outputs", "Clear the outputs of all cells"),
+    ("new_cell", "New cell below"),
+    ("split_cell", "Split the cell at the caret"),
+)
+"""What the menu offers: commands and their titles."""
+
+
+def do_notebook_menu(editor: Editing) -> None:
+    if _outputs(editor) is None:
+        return
+    choices = [(id, title, editor.keymap.key_label(id)) for id, title in MENU]
+    title = editor.session.kernel_line or "Notebook: no kernel yet; running a cell starts one"
+    editor.choose(title, choices, editor.run)
+
+
+# ------------------------------------------------------------------ running
+
+
+def do_run_cell(editor: Editing) -> None:
+    """Run the cell of the caret."""
+    outputs = _outputs(editor)
+    if outputs is not None:
+        _run_here(editor, outputs)
+        editor.update()
+
+
+def do_run_and_next(editor: Editing) -> None:
+    """Run the cell of the caret, and go to the next one; behind the last one a cell begins."""
+    outputs = _outputs(editor)
+    if outputs is None:
+        return
+    lines = editor.text_layout.lines
+    last = outputs.blocks.cells.last_row(lines.row(editor.cursor.caret))
+    _run_here(editor, outputs)
+    if last + 1 >= len(lines):
+        do_new_cell(editor)
+    else:
+        editor.go(lines.start(min(last + 2, len(lines) - 1)))
+
+
+def do_run_all_cells(editor: Editing) -> None:
+    if _outputs(editor) is not None:
+        _run(editor, _code_cells(editor, len(editor.session.buffer)))
+
+
+def do_run_cells_above(editor: Editing) -> None:
+    """Run the cells of code above that of the caret."""
+    outputs = _outputs(editor)
+    if outputs is None:
+        return
+    lines, rows = editor.text_layout.lines, outputs.blocks.cells.rows
+    row = lines.row(editor.cursor.caret)
+    above = [begin for begin in rows if begin <= row]
+    _run(editor, _code_cells(editor, lines.start(above[-1]) if above else 0))
+
+
+def _run_here(editor: Editing, outputs: Outputs) -> None:
+    row = editor.text_layout.lines.row(editor.cursor.caret)
+    if kind_at(editor.text_layout.line, row) != "code":
+        return
+    cell = outputs.blocks.cells.at(row)
+    if not cell:
+        editor.say("This cell has no id yet; the server gives it one in a moment.", serious=True)
+        return
+    _run(editor, [cell])
+
+
+def _code_cells(editor: Editing, end: int) -> list[str]:
+    """The ids of the cells of code that begin before an offset."""
+    from jpterm_like.notebook.cells import parts_of
+
+    parts = parts_of(editor.session.buffer.text)
+    return [part.id for part in parts if part.kind == "code" and part.id and part.start < end]
+
+
+def _run(editor: Editing, cells: list[str]) -> None:
+    session = editor.session
+    if not cells:
+        editor.say("There is no cell of code to run.")
+        return
+    if session.status.state != "connected":
+        editor.say("Not connected: nothing was run.", serious=True)
+        return
+
+    async def run() -> None:
+        await session.run_cells(cells)
+
+    editor.in_background(run())
+
+
+# ------------------------------------------------------------------ the kernel
+
+
+def do_interrupt_kernel(editor: Editing) -> None:
+    _command(editor, "interrupt", "")
+
+
+def do_restart_kernel(editor: Editing) -> None:
+    _ask_and_command(editor, "restart", "Restart the kernel?", "The kernel restarts.")
+
+
+def do_stop_kernel(editor: Editing) -> None:
+    _ask_and_command(editor, "stop", "Stop the kernel?", "The kernel stops.")
+
+
+def do_restart_and_run(editor: Editing) -> None:
+    if _outputs(editor) is None:
+        return
+    session = editor.session
+
+    async def restart() -> None:
+        await session.command_kernel("restart")
+        await session.run_cells(_code_cells(editor, len(session.buffer)))
+
+    editor.ask_yes(
+        "Restart the kernel and run all cells?",
+        "Its variables are lost, for everybody in this notebook.",
+        "Restart and run all",
+        lambda: editor.in_background(restart()),
+    )
+
+
+def _ask_and_command(editor: Editing, verb: Literal["restart", "stop"], title: str, done: str) -> None:
+    if _outputs(editor) is not None:
+        body = "Its variables are lost, for everybody in this notebook."
+        editor.ask_yes(title, body, verb.capitalize(), lambda: _command(editor, verb, done))
+
+
+def _command(editor: Editing, verb: Literal["interrupt", "restart", "stop"], done: str) -> None:
+    if _outputs(editor) is None:
+        return
+    session = editor.session
+
+    async def command() -> None:
+        await session.command_kernel(verb)
+        if done:
+            editor.say(done)
+
+    editor.in_background(command())
+
+
+def do_answer_cell(editor: Editing) -> None:
+    """Answer the question of a cell, the caret's or else the first that asks one."""
+    outputs = _outputs(editor)
+    if outputs is None:
+        return
+    from jpterm_like.notebook.outputs import Asks
+
+    session, cells = editor.session, outputs.blocks.cells
+    here = cells.at(editor.text_layout.lines.row(editor.cursor.caret))
+    for cell in (here, *cells.ids):
+        found = next((item for item in session.outputs_of(cell).items if isinstance(item, Asks)), None)
+        run = session.shown_run(cell)
+        if found is not None and run is not None:
+            note = (
+                "It is sent to the kernel and kept nowhere."
+                if found.secret
+                else "Everybody here may answer; the first answer counts."
+            )
+            editor.ask_line(
+                found.prompt or "The cell asks for a line", note, _answer(editor, run.id), found.secret
+            )
+            return
+    editor.say("No cell asks anything.")
+
+
+def _answer(editor: Editing, run: str) -> Callable[[str], None]:
+    return lambda line: editor.in_background(editor.session.answer_input(run, line))
+
+
+# ------------------------------------------------------------------ outputs and cells
+
+
+def do_clear_outputs(editor: Editing) -> None:
+    """Remove what the cell of the caret gave."""
+    outputs = _outputs(editor)
+    if outputs is not None:
+        cell = outputs.blocks.cells.at(editor.text_layout.lines.row(editor.cursor.caret))
+        editor.in_background(editor.session.clear_outputs([cell] if cell else []))
+
+
+def do_clear_all_outputs(editor: Editing) -> None:
+    if _outputs(editor) is not None:
+        editor.in_background(editor.session.clear_outputs([]))
+
+
+def do_new_cell(editor: Editing) -> None:
+    """Begin a cell of code below that of the caret."""
+    outputs = _outputs(editor)
+    if outputs is not None:
+        lines = editor.text_layout.lines
+        end = lines.span(outputs.blocks.cells.last_row(lines.row(editor.cursor.caret)))[1]
+        editor.session.break_undo()
+        editor.replace(end, end, f"\n# %% id={secrets.token_hex(4)}\n")
+
+
+def do_split_cell(editor: Editing) -> None:
+    """Let a cell of the same kind begin at the caret."""
+    outputs = _outputs(editor)
+    if outputs is None:
+        return
+    lines, caret = editor.text_layout.lines, editor.cursor.caret
+    row, column = lines.place(caret)
+    line = editor.text_layout.line
+    if kind_of_marker(line(row)) is not None:
+        editor.say("The caret is on the rule of a cell: go into the cell to split it.")
+        return
+    kind = kind_at(line, row)
+    marker = f"# %%{'' if kind == 'code' else f' [{kind}]'} id={secrets.token_hex(4)}"
+    is_last = row == outputs.blocks.cells.last_row(row)
+    before = "\n" if column else ""
+    after = "" if column == lines.length(row) and column and not is_last else "\n"
+    editor.session.break_undo()
+    editor.replace(caret, caret, f"{before}{marker}{after}")
+
+
+def _outputs(editor: Editing) -> Outputs | None:
+    if editor.outputs is None:
+        editor.say("This text is no notebook.")
+    return editor.outputs
