@@ -296,7 +296,7 @@ class Editor(Editing, Rows, can_focus=True):
                 self.renderer,
                 self.session,
                 self.palette,
-                self.keymap.key_label("toggle_fold"),
+                self.keymap,
                 self.update_soon,
             )
 

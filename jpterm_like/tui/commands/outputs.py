@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.outputs.blocks import OutputBlocks
 from jpterm_like.tui.outputs.images import Images
 from jpterm_like.tui.outputs.look import look_of
+from jpterm_like.tui.outputs.render import KeyLabels
 from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.render.rows import RowRenderer
@@ -29,15 +31,15 @@ class Outputs:
         renderer: RowRenderer,
         session: EditorSession,
         palette: Palette,
-        more_key: str,
+        keys: Keymap,
         paint_soon: Callable[[], None],
     ) -> None:
-        """`more_key`: the key that opens long outputs."""
         self._view = view
         self._paint_soon = paint_soon
         self._images = Images(self._draw_pictures)
         cells, look = CellRows(text_layout), look_of(palette)
-        self.blocks = OutputBlocks(cells, view, session, look, self._images.picture, more_key)
+        labels = KeyLabels(keys.key_label("toggle_fold"), keys.key_label("notebook_menu"))
+        self.blocks = OutputBlocks(cells, view, session, look, self._images.picture, labels)
         view.rows_below = self.blocks.count
         renderer.outputs = self.blocks
         session.follow_outputs()

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Protocol
 
 from jpterm_like.notebook.outputs import CellOutputs
 from jpterm_like.tui.outputs.look import Look
-from jpterm_like.tui.outputs.render import Pictures, render
+from jpterm_like.tui.outputs.render import KeyLabels, Pictures, render
 from jpterm_like.tui.render.rows import OutputRow
 from jpterm_like.tui.text.cell_rows import CellRows
 from jpterm_like.tui.text.viewport import View
@@ -46,13 +46,12 @@ class OutputBlocks:
         source: OutputSource,
         look: Look,
         pictures: Pictures,
-        more_key: str = "",
+        keys: KeyLabels,
     ) -> None:
-        """`more_key`: the key that opens long outputs."""
         self.cells = cells
         self.open: set[str] = set()
         """The cells whose long outputs are open."""
-        self._more_key = more_key
+        self._keys = keys
         self._view = view
         self._source = source
         self._look = look
@@ -118,7 +117,7 @@ class OutputBlocks:
             self._look,
             self._pictures,
             is_open=name in self.open,
-            more_key=self._more_key,
+            keys=self._keys,
         )
         old = [] if before is None else before.rows
         rows = [

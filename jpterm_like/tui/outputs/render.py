@@ -74,6 +74,18 @@ class Rendered(NamedTuple):
     """Whether a picture is still being made, so that they are to be rendered again."""
 
 
+class KeyLabels(NamedTuple):
+    """The keys that outputs name."""
+
+    more: str = ""
+    """Opens long ones."""
+    answer: str = ""
+    """Leads to the answer of a question."""
+
+
+NO_KEYS: Final = KeyLabels()
+
+
 class _Block(NamedTuple):
     """What is drawn of one item: lines, or a picture."""
 
@@ -88,15 +100,21 @@ class _Block(NamedTuple):
 
 
 def render(
-    outputs: CellOutputs, width: int, look: Look, pictures: Pictures, *, is_open: bool, more_key: str = ""
+    outputs: CellOutputs,
+    width: int,
+    look: Look,
+    pictures: Pictures,
+    *,
+    is_open: bool,
+    keys: KeyLabels = NO_KEYS,
 ) -> Rendered:
-    """The rows of a cell's outputs, each of exactly `width` cells. `more_key`: the key that opens folded ones."""
-    return _Renderer(width, look, pictures, is_open, outputs.is_running, more_key).render(outputs.items)
+    """The rows of a cell's outputs, each of exactly `width` cells."""
+    return _Renderer(width, look, pictures, is_open, outputs.is_running, keys).render(outputs.items)
 
 
 class _Renderer:
     def __init__(
-        self, width: int, look: Look, pictures: Pictures, is_open: bool, is_running: bool, more_key: str
+        self, width: int, look: Look, pictures: Pictures, is_open: bool, is_running: bool, keys: KeyLabels
     ) -> None:
         self._room = max(1, width - MARGIN)
         self._width = width
@@ -104,7 +122,7 @@ class _Renderer:
         self._pictures = pictures
         self._is_open = is_open
         self._is_running = is_running
-        self._more_key = more_key
+        self._keys = keys
         self._is_long = False
         self._waits = False
 
@@ -176,6 +194,7 @@ class _Renderer:
                 return self._display(data)
             case Asks(prompt, secret):
                 words = "waits for a secret" if secret else "waits for input"
+                words += f": {self._keys.answer} answers" if self._keys.answer else ""
                 return self._word(f"{clean(prompt)} [{words}]".strip())
             case Gap(count, start, end):
                 when = f" {_time(start)}–{_time(end)}" if start is not None and end is not None else ""
@@ -258,8 +277,8 @@ class _Renderer:
         return self._beside("│", [*segments, Segment(" " * room, self._look.text)] if room else segments)
 
     def _note(self, words: str, *, opens: bool = False) -> Row:
-        if opens and self._more_key:
-            words += f" · {self._more_key} opens"
+        if opens and self._keys.more:
+            words += f" · {self._keys.more} opens"
         shown = cut(words, self._room)
         blank = " " * (self._room - width_of(shown))
         return self._beside("│", [Segment(shown + blank, self._look.muted)])

@@ -8,13 +8,23 @@ import time
 
 import pytest
 
-from jpterm_like.notebook.outputs import CellOutputs, Cleared, Display, Error, Gap, Item, Stream, Unknown
+from jpterm_like.notebook.outputs import (
+    Asks,
+    CellOutputs,
+    Cleared,
+    Display,
+    Error,
+    Gap,
+    Item,
+    Stream,
+    Unknown,
+)
 from jpterm_like.tui.outputs.html import lines_of_html
 from jpterm_like.tui.outputs.images import draw
 from jpterm_like.tui.outputs.latex import text_of_latex
 from jpterm_like.tui.outputs.look import Look, look_of
 from jpterm_like.tui.outputs.markdown import lines_of_markdown
-from jpterm_like.tui.outputs.render import render
+from jpterm_like.tui.outputs.render import KeyLabels, render
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.render.themes import folders, load
 from jpterm_like.tui.text.cells import width_of
@@ -37,7 +47,7 @@ def shown(
 ) -> list[str]:
     """The rows; each has the width, and nothing in it but what can be drawn."""
     outputs = CellOutputs(1, "", items, is_running)
-    rows = render(outputs, width, look, no_pictures, is_open=is_open, more_key="alt+t").rows
+    rows = render(outputs, width, look, no_pictures, is_open=is_open, keys=KeyLabels("alt+t", "alt+k")).rows
     texts = ["".join(segment.text for segment in row) for row in rows]
     for text in texts:
         assert width_of(text) == width, ascii(text)
@@ -59,6 +69,7 @@ def test_each_kind_of_output(look: Look) -> None:
         Display({"text/markdown": "# Head\n- **one**"}),
         Display({"text/plain": "fig", "image/svg+xml": "<svg/>"}),
         Gap(17, None, None),
+        Asks("? ", False),
         Unknown("later"),
     ) == [
         "│ one",
@@ -74,6 +85,7 @@ def test_each_kind_of_output(look: Look) -> None:
         "│ fig",
         "│ [image/svg+xml, 6 bytes]",
         "│ [17 messages of the kernel were lost]",
+        "│ ?  [waits for input: alt+k answers]",
         "│ [output of an unknown kind: later]",
     ]  # fmt: skip
 
