@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 
 from tests.e2e.hub import hub_pid, kill_hub, no_traceback
-from tests.e2e.terminal import PROGRAM
+from tests.e2e.terminal import PATIENCE_S, PROGRAM
 
 
 class Machine:
@@ -86,9 +88,14 @@ class Machine:
             kill_hub(path)
 
     def end(self) -> None:
-        for path in self.runtime.rglob("hub*.sock"):
-            while hub_pid(path) is not None:
-                kill_hub(path)
+        """End the hub, and one that a program which was hung up begins meanwhile, to send its last words."""
+        deadline = monotonic() + PATIENCE_S
+        while self.runtime.exists():
+            for path in self.runtime.rglob("hub*.sock"):
+                while hub_pid(path) is not None:
+                    kill_hub(path)
+            shutil.rmtree(self.runtime, ignore_errors=True)
+            assert monotonic() < deadline, list(self.runtime.rglob("*"))
         no_traceback(self.home / "state" / "jpterm-like" / "hub.log")
 
 
