@@ -135,3 +135,15 @@ async def test_many_lines_are_changed_by_few_patches(keys: str) -> None:
     editor.type_keys(keys)
     await ends(editor)
     assert "a" not in desk.buffer.text and len(patches) < 400
+
+
+@pytest.mark.parametrize("keys", ["VGJ", "VGgJ", ":%j\r"])
+def test_lines_are_joined_without_reading_the_growing_line_again(keys: str) -> None:
+    """100,000 took minutes; now 2,000 are joined at once, and more are left alone."""
+    editor = Headless(desk := Desk("ab\n" * 100_000))
+    began = process_time()
+    editor.type_keys(keys)
+    assert process_time() - began < 1 and desk.buffer.text == "ab\n" * 100_000
+    assert "At most 2,000 lines can be joined at once." in editor.said
+    editor.type_keys("\x1bgg1000J")
+    assert desk.buffer.text == " ".join(["ab"] * 1_000) + "\n" + "ab\n" * 99_000

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
+from crdt.patch import Splice
 from jpterm_like.tui.commands.bulk_edit import LineEdit
-from jpterm_like.tui.commands.lines import indent_of, one_indent
+from jpterm_like.tui.commands.lines import JOINED_MAX, indent_of, one_indent
 from jpterm_like.tui.commands.vi.failure import Failed
 from jpterm_like.tui.commands.vi.motions import END_OF_LINE, Motion
 from jpterm_like.tui.commands.vi.registers import Register, Registers
@@ -204,18 +205,27 @@ def _swap(sign: str) -> str:
 
 
 def join(text: Text, row: int, count: int, spaces: bool) -> Place:
-    """Join `count` lines from a row on, and return the place where the last one was joined."""
-    column = 0
-    for _ in range(count - 1):
-        line, following = text.line(row), text.line(row + 1)
-        end, gap, blank = len(line), "", 0
-        if spaces:
-            blank = len(indent_of(following))
-            rest = following[blank:]
-            if rest and rest[0] != ")" and line and line[-1] not in " \t":
-                gap = " "
-        text.replace(Place(row, end), Place(row + 1, blank), gap)
-        column = end
+    """Join `count` lines from a row on, and return the place where the last one was joined.
+
+    Raises:
+        Failed: they are too many.
+    """
+    if count - 1 > JOINED_MAX:
+        raise Failed(f"At most {JOINED_MAX:,} lines can be joined at once.")
+    line = text.line(row)
+    length, last, column = len(line), line[-1:], 0  # of what is joined so far
+    splices: list[Splice] = []
+    for each in range(row + 1, row + count):
+        following = text.line(each)
+        blank = len(indent_of(following)) if spaces else 0
+        rest = following[blank:]
+        gap = " " if spaces and rest and rest[0] != ")" and last and last not in " \t" else ""
+        start = text.start(each)
+        splices.append(Splice(start - 1, start + blank, gap))
+        column = length
+        length += len(gap) + len(rest)
+        last = rest[-1:] or last
+    text.edit_all(splices)
     return text.on_character(Place(row, column))
 
 

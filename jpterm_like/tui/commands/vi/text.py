@@ -158,6 +158,19 @@ class Text:
         self.last_change = TrackedOffset(editor.session.buffer, splice.start)
         editor.note_edit(splice.start)
 
+    def edit_all(self, splices: list[Splice]) -> None:
+        """Make several edits, in offsets of the present text and in order; the caret is left to the caller."""
+        self.begin_step()
+        self.changed = True
+        editor = self.editor
+        before, editor.is_changing = editor.is_changing, True
+        try:
+            editor.session.replace_all(splices[::-1])
+        finally:
+            editor.is_changing = before
+        self.last_change = TrackedOffset(editor.session.buffer, splices[0].start)
+        editor.note_edit(splices[0].start)
+
     def edit_rows(
         self, first: int, last: int, edits: Callable[[int], Iterable[LineEdit | None]]
     ) -> Generator[BulkEdit, None, None]:
