@@ -92,6 +92,9 @@ EARLIER: Final = 22
 """The version that the plain file held at an earlier save. Only in a client's journal."""
 SENT: Final = 23
 """A version that servers may have got and not stored. All of these records count. Only in a client's journal."""
+DUE: Final = 24
+"""The version that the plain file gets without being asked for: what it held, and what a sync brought. A server that dies before it
+writes the file leaves that to the next opening. The last of these records counts. Only in a server's store."""
 STORED_SITES: Final = 1000
 """Up to this many sites the stored version is noted at each write: some kilobytes."""
 BROUGHT_MAX: Final = 4
@@ -148,6 +151,8 @@ class RestoredPad:
     """See EARLIER; the oldest first."""
     sent: Version = field(default_factory=Version)
     """See SENT."""
+    due: Version = field(default_factory=Version)
+    """See DUE."""
     unread: tuple[Unread, ...] = ()
     """See UNREAD."""
     records: Records | None = None
@@ -174,7 +179,7 @@ class RestoredPad:
         pad.stored = self.stored
         pad.mark_saved(self.saved)
         pad.identity, pad.ancestors, pad.earlier = self.identity, self.ancestors, self.earlier
-        pad.unread, pad.sent = self.unread, self.sent
+        pad.unread, pad.sent, pad.due = self.unread, self.sent, self.due
         return pad
 
 
@@ -388,6 +393,8 @@ class _Rebuilding:
                 kept.earlier = remember_save(kept.earlier, Version.decode(payload))
             elif kind == SENT:
                 kept.sent = kept.sent.merge(Version.decode(payload))
+            elif kind == DUE:
+                kept.due = Version.decode(payload)
             elif kind == RECORDS_REPLICA:
                 from crdt.records import Records
 
@@ -460,6 +467,8 @@ class _Rebuilding:
             kept.stored, _ = self._agreed(STORED, kept.stored)
             kept.saved, are_apart = self._agreed(SAVED, kept.saved)
             kept.saved_apart = are_apart if are_apart is not None else kept.saved_apart
+            if kept.due <= kept.saved:
+                kept.due = Version()
         except ForeignOp as problem:
             self._report_unusable(problem, b"")
 
@@ -554,10 +563,11 @@ class _Notes(NamedTuple):
     ancestors: tuple[Ancestor, ...] = ()
     earlier: tuple[Version, ...] = ()
     sent: Version = Version()
+    due: Version = Version()
 
     @staticmethod
     def of(pad: Pad | RestoredPad) -> _Notes:
-        return _Notes(pad.identity, pad.ancestors, pad.earlier, pad.sent)
+        return _Notes(pad.identity, pad.ancestors, pad.earlier, pad.sent, pad.due)
 
     def beyond(self, written: _Notes) -> _Notes:
         """Return those of these notes that are not written yet."""
@@ -566,6 +576,7 @@ class _Notes(NamedTuple):
             tuple(note for note in self.ancestors if not any(note is known for known in written.ancestors)),
             tuple(version for version in self.earlier if version not in written.earlier),
             Version() if self.sent is written.sent else self.sent,
+            Version() if self.due is written.due else self.due,
         )
 
     def records(self) -> list[Record]:
@@ -574,6 +585,8 @@ class _Notes(NamedTuple):
             records.append(Record(ANCESTORS, _packed(note.encode() for note in self.ancestors)))
         if self.sent:
             records.append(Record(SENT, self.sent.encode()))
+        if self.due:
+            records.append(Record(DUE, self.due.encode()))
         return records + [Record(EARLIER, version.encode()) for version in self.earlier]
 
 

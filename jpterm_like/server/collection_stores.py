@@ -11,6 +11,7 @@ from pathlib import Path
 from crdt import TextBuffer, Version
 from jpterm_like import clock
 from jpterm_like.files.charsets import Known
+from jpterm_like.packs.documents import Extent
 from jpterm_like.packs.records import Birth
 from jpterm_like.saver import Saver, restore
 from jpterm_like.server import rename
@@ -141,11 +142,18 @@ class CollectionStores:
         return raw != self._storage.read_blob(pad_name, "base")
 
     def take_in(
-        self, pad_name: str, messages: Iterable[bytes], saved: Mapping[str, Version], told: Version
+        self,
+        pad_name: str,
+        ours: Iterable[bytes],
+        theirs: Iterable[bytes],
+        saved: Mapping[str, Version],
+        told: Version,
     ) -> None:
         """Take operations and known states of the file into the store of a closed document, before its file is looked at.
 
         Args:
+            ours: operations from packs of this machine.
+            theirs: operations from packs of others, which the file gets.
             told: what packs have.
 
         Raises:
@@ -159,9 +167,13 @@ class CollectionStores:
                 return
             pad, buffer = kept.pad(), kept.buffer
             saver = Saver(pad, store, buffer.version, buffer.own_sites, kept.brought, kept.awaited, kept.held)
-            for message in messages:
+            came = Extent.of(pad.saved)
+            for message in (*ours, *theirs):
                 if buffer.lacks(message):
                     pad.integrate(message, None)
+            for message in theirs:
+                came.add_message(message)
+            pad.due = came.version
             # Here, so that a site of its own reverts what need not be sent: what the file has now may be kept back for a while.
             carried.know_all(saved)
             carried.settle(pad, told, clock.wall())

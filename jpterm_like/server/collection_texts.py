@@ -4,7 +4,8 @@ Order, so that a crash at any moment loses nothing and doubles nothing:
 
 - operations are stored before they are written into a pack;
 - operations that came are stored before their pack counts as taken in;
-- the plain file is written last, by the usual save, and only if it held all of the text before, or lacked only what is coming.
+- the plain file is written last, by the usual save, and only if it held all of the text before, or lacked only what is coming. The store
+  has a note of that beside the operations (`saver.DUE`), so the next opening writes the file if we die before.
 """
 
 from __future__ import annotations
@@ -128,9 +129,13 @@ class CollectionTexts:
             return
         notes = self._known.of(document)
         saved = notes.saved
-        messages = [message.data for message in self._packs.messages(document, keep=True)]
+        messages = self._packs.messages(document, keep=True)
+        ours = [message.data for message in messages if message.lane == self._lane]
+        theirs = [message.data for message in messages if message.lane != self._lane]
         with contextlib.suppress(ForeignOp, JptermError):  # it is told when the text is looked at
-            await asyncio.to_thread(self._stores.take_in, pad_name, messages, saved, notes.carried.version)
+            await asyncio.to_thread(
+                self._stores.take_in, pad_name, ours, theirs, saved, notes.carried.version
+            )
             self._early.add(document)
 
     async def _settle(self, opened: OpenDocument, notes: DocumentNotes) -> None:
@@ -170,12 +175,15 @@ class CollectionTexts:
         if (document, message.lane) in self._left_out:
             return
         try:
-            if buffer.lacks(message.data) or document in self._early:
+            is_new = buffer.lacks(message.data) or document in self._early
+            if is_new:
                 pad.integrate(message.data, self)
                 self.note_came(document, message, buffer)
             notes.carried.add_message(message.data)
             if message.lane != self._lane:
                 came.add_message(message.data)
+                if is_new:  # stored with the operations: nothing else is written before the next turn
+                    pad.due = came.version
         except Contradiction:
             self._left_out.add((document, message.lane))
             who = self._known.author_of(message.lane) or "somebody"
@@ -311,6 +319,7 @@ class CollectionTexts:
                 if pad.buffer.lacks(message.data):
                     pad.integrate(message.data, self)
                 came.add_message(message.data)
+                pad.due = came.version
                 await self._turns.give()
         except ForeignOp as problem:  # or a contradiction, of somebody who means harm
             self._outcome.tell(

@@ -289,6 +289,12 @@ class Document:
         return has_all and self.pad.saved == self.pad.buffer.version
 
     @property
+    def is_due(self) -> bool:
+        """Whether the plain file lacks only what a sync brought, which it gets without being asked for: an earlier server was killed
+        before it wrote the file."""
+        return self.is_there and not self.is_saved and self.pad.buffer.version <= self.pad.due
+
+    @property
     def is_stored(self) -> bool:
         """Whether all of the text is flushed to the store, and the records beside it."""
         has_all = self.records is None or self.records.pad.is_stored

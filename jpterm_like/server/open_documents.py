@@ -118,6 +118,12 @@ class OpenDocuments:
         for sentence in damage:
             log.warning("%s: %s", name, sentence)
         opened = self._register(document)
+        if document.is_due:
+            # Before anybody can write here: later it would save their words too.
+            try:
+                await self._commits.with_store(opened, document.autosave)
+            except JptermError as problem:
+                document.report_unwritable(problem)
         if not document.is_replaced:
             return opened
         try:

@@ -82,6 +82,8 @@ class Pad:
         """Client: the versions in the plain file at earlier saves."""
         self.sent = Version()
         """Client: what servers may have got on connections that are over, and not stored."""
+        self.due = Version()
+        """Server: what the plain file gets without being asked for: what it held, and what a sync brought."""
         self.unread: tuple[Unread, ...] = ()
         """Operations in unknown formats, kept and passed on as they came; only grows."""
         self._progress = Progress(0, self.stored, self.saved, 0, 0)

@@ -260,17 +260,8 @@ def test_a_folder_belongs_to_one_collection(ann: Person, bob: Person, place: Pat
     assert "has other texts" in ann.sync(other)["sentence"] and listing(other) == before
 
 
-def test_a_run_that_was_killed_before_it_saved_is_made_good(
-    ann: Person, bob: Person, place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What came is stored then, and the file lacks it: the next run writes it, unless somebody has unsaved words in the text."""
-    ann.write("notes.md", "hello\n")
-    ann.sync(place)
-    bob.sync(place)
-
-    async def type_without_saving(server: Server) -> None:
-        (await opened(server, bob, "notes.md")).document.pad.replace(0, 0, "unsaved ", 1.0)
-
+def sync_killed_before_it_saves(person: Person, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a run end once what came is stored, and is not in the file."""
     take_in = CollectionTexts.take_in
 
     async def killed(self: CollectionTexts, opened: OpenDocument, *arguments: Any, **named: Any) -> None:
@@ -283,11 +274,25 @@ def test_a_run_that_was_killed_before_it_saved_is_made_good(
         except Killed:
             raise JptermError("killed") from None
 
-    ann.write("notes.md", "hello\nand more\n")
-    ann.sync(place)
     with monkeypatch.context() as patches:
         patches.setattr(CollectionTexts, "take_in", killed)
-        assert bob.sync(place)["refused"] == "killed"
+        assert person.sync(place)["refused"] == "killed"
+
+
+def test_a_run_that_was_killed_before_it_saved_is_made_good(
+    ann: Person, bob: Person, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came is stored then, and the file lacks it: the next run writes it, unless somebody has unsaved words in the text."""
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    bob.sync(place)
+
+    async def type_without_saving(server: Server) -> None:
+        (await opened(server, bob, "notes.md")).document.pad.replace(0, 0, "unsaved ", 1.0)
+
+    ann.write("notes.md", "hello\nand more\n")
+    ann.sync(place)
+    sync_killed_before_it_saves(bob, place, monkeypatch)
     assert bob.files() == {"notes.md": "hello\n"}
     assert bob.sync(place)["same"]
     assert bob.files() == ann.files() == {"notes.md": "hello\nand more\n"}
@@ -299,6 +304,31 @@ def test_a_run_that_was_killed_before_it_saved_is_made_good(
     texts.unlink()
     assert "unsaved" in bob.sync(place)["problems"][0]
     assert bob.files() == {"notes.md": "hello\nand more\n"}
+
+
+def test_a_script_after_a_run_that_was_killed_before_it_saved_leaves_nothing_unsaved(
+    ann: Person, bob: Person, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next opening writes the file. A script saves unless others have unsaved words, and what came looked like those."""
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    bob.sync(place)
+    ann.write("notes.md", "hello\nand more\n")
+    ann.sync(place)
+    sync_killed_before_it_saves(bob, place, monkeypatch)
+    assert bob.files() == {"notes.md": "hello\n"}
+
+    async def append(server: Server) -> None:
+        document = (await opened(server, bob, "notes.md")).document
+        is_saved, end = document.is_saved, len(document.pad.buffer)
+        document.pad.replace(end, end, "by a script\n", 1.0)
+        if is_saved:
+            await document.save()
+
+    bob.do(append)
+    assert bob.sync(place)["same"]
+    ann.sync(place)
+    assert ann.files() == bob.files() == {"notes.md": "hello\nand more\nby a script\n"}
 
 
 def test_a_line_that_was_written_while_the_file_was_replaced_is_not_lost(

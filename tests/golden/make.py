@@ -103,6 +103,8 @@ def main() -> None:
         make_notes(folder / "notes", chance)
     if not (folder / "sent").exists():
         make_sent(folder / "sent", random.Random(f"{SEED} sent"))
+    if not (folder / "due").exists():
+        make_due(folder / "due", random.Random(f"{SEED} due"))
     if not (folder / "cells").exists():
         make_cells(folder / "cells", random.Random(f"{SEED} cells"))
     if not (folder / "beside").exists():
@@ -306,6 +308,25 @@ def make_sent(folder: Path, chance: random.Random) -> None:
         shutil.copytree(temporary, folder / "store", ignore=shutil.ignore_patterns("lock"))
     found = {"text": pad.buffer.text, "sent": pad.sent.encode().hex()}
     write_once(folder / "sent.json", dumped(found).encode())
+
+
+def make_due(folder: Path, chance: random.Random) -> None:
+    """A server's store of a text that a sync brought, and that its file lacks."""
+    begun = TextBuffer.genesis(TEXT, author="ann", site=chance.randrange(1, 2**64))
+    pad = Pad(TextBuffer.genesis(TEXT, author="disk", site=chance.randrange(1, 2**64)))
+    with tempfile.TemporaryDirectory() as temporary:
+        store = FolderStorage(Path(temporary)).open(NAMES[1])
+        saver = Saver(pad, store, Version(), genesis=TEXT.encode())
+        saver.begin()
+        pad.mark_saved(pad.buffer.version)
+        begun.replace(0, 0, "by ann ")
+        pad.integrate(begun.changes_since(pad.buffer.version), None)
+        pad.due = pad.buffer.version
+        saver.write()
+        store.close()
+        shutil.copytree(temporary, folder / "store", ignore=shutil.ignore_patterns("lock"))
+    found = {"text": pad.buffer.text, "due": pad.due.encode().hex(), "saved": pad.saved.encode().hex()}
+    write_once(folder / "due.json", dumped(found).encode())
 
 
 def make_cells(folder: Path, chance: random.Random) -> None:

@@ -170,17 +170,18 @@ def test_the_notes_of_an_older_release_are_read(release: str, tmp_path: Path) ->
     assert renamed_to(storage, name) == blobs[MOVED].decode()
 
 
-def test_what_was_sent_and_not_stored_is_read(tmp_path: Path) -> None:
-    """As it was written, and from the snapshot that replaces it."""
-    expected = json.loads((GOLDEN / "0.2.0" / "sent" / "sent.json").read_text("utf-8"))
-    shutil.copytree(GOLDEN / "0.2.0" / "sent" / "store", tmp_path / "store")
+@pytest.mark.parametrize("note", ["sent", "due"])
+def test_a_noted_version_is_read(tmp_path: Path, note: str) -> None:
+    """As it was written, and from the snapshot that replaces it: what was sent and not stored, and what the file is to get."""
+    expected = json.loads((GOLDEN / "0.2.0" / note / f"{note}.json").read_text("utf-8"))
+    shutil.copytree(GOLDEN / "0.2.0" / note / "store", tmp_path / "store")
     storage = FolderStorage(tmp_path / "store")
     (name,) = storage.names()
     for _ in range(2):
         store = storage.open(name)
         kept = restore(store, author="bob")
         assert kept.buffer is not None and kept.buffer.text == expected["text"]
-        assert kept.pad().sent.encode().hex() == expected["sent"]
+        assert getattr(kept.pad(), note).encode().hex() == expected[note]
         Saver(kept.pad(), store, kept.buffer.version, kept.sites).prepare_compaction()()
         store.close()
 
