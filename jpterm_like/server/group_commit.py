@@ -16,27 +16,12 @@ from jpterm_like.files.read import problem_of
 from jpterm_like.files.root import Root
 from jpterm_like.server.connections import OpenDocument
 from jpterm_like.server.document import write_in_slices
-from jpterm_like.storage.base import Storage, StorageError, StoreLost, SyncFailed
+from jpterm_like.storage.base import FLUSH_PAUSE_S, Storage, StorageError, StoreLost, SyncFailed
 
-COMMIT_S: Final = 0.05
-"""Interval between two group commits. Nobody sees whether "stored" comes 50 ms late."""
-SHARE_S: Final = 0.0005
-"""The interval is at least this long for each document of the last commit. A flush, and telling of it, costs some 150 µs of CPU."""
-SHARE_BUSY_S: Final = 0.005
-"""The same for a process that has no time to spare: flushes then take three percent of a core at most, and keys the rest."""
-LOAD_QUIET: Final = 0.4
-LOAD_BUSY: Final = 0.8
-"""Share of a core that this process takes up to which it has time to spare, and from which on it has none."""
 COMMIT_RETRY_S: Final = 1.0
 """Delay before the next try after the disk refused."""
 
 log = logging.getLogger("jpterm_like.server.server")
-
-
-def pause_after(count: int, load: float) -> float:
-    """Return the pause in seconds after a commit of `count` documents in a process that takes the share `load` of a core."""
-    lack = min(1.0, max(0.0, (load - LOAD_QUIET) / (LOAD_BUSY - LOAD_QUIET)))
-    return max(COMMIT_S, count * (SHARE_S + lack * (SHARE_BUSY_S - SHARE_S)))
 
 
 class GroupCommit:
@@ -78,7 +63,8 @@ class GroupCommit:
                 count = await self._commit_requested()
             since, ended_at = ended_at, loop.time()
             before_s, computed_s = computed_s, self._cpu_clock()
-            await asyncio.sleep(pause_after(count, (computed_s - before_s) / max(COMMIT_S, ended_at - since)))
+            load = (computed_s - before_s) / max(FLUSH_PAUSE_S, ended_at - since)
+            await asyncio.sleep(self._storage.pause_after(count, load))
 
     async def _commit_requested(self) -> int:
         """Commit all requested documents and return their number."""

@@ -42,6 +42,7 @@ from jpterm_like.storage.base import (
     check_records,
     is_blob_name,
     nothing_is_newer,
+    pause_for_flushes,
 )
 from jpterm_like.storage.creation import Created
 from jpterm_like.storage.disk_layout import (
@@ -611,6 +612,9 @@ class FolderStorage:
         )
         if failures := [failure for share in failed for failure in share]:
             raise SyncFailed(failures)
+
+    def pause_after(self, count: int, load: float) -> float:
+        return pause_for_flushes(count, load)
 
     def close(self) -> None:
         self._threads.shutdown()

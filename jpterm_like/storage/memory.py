@@ -32,6 +32,7 @@ from jpterm_like.storage.base import (
     check_name,
     check_records,
     nothing_is_newer,
+    pause_for_flushes,
 )
 
 Operation = Literal["append", "sync", "snapshot", "write_blob"]
@@ -300,6 +301,9 @@ class MemoryStorage:
                 failures.append((store, error))
         if failures:
             raise SyncFailed(failures)
+
+    def pause_after(self, count: int, load: float) -> float:
+        return pause_for_flushes(count, load)
 
     def close(self) -> None:
         pass

@@ -79,6 +79,9 @@ class SplitStorage:
         if failures:
             raise SyncFailed(failures)
 
+    def pause_after(self, count: int, load: float) -> float:
+        return self._disk.pause_after(count, load)
+
     def close(self) -> None:
         self._disk.close()
         self._memory.close()

@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 
 from jpterm_like.server import upkeep
-from jpterm_like.server.group_commit import COMMIT_S, pause_after
+from jpterm_like.storage.base import FLUSH_PAUSE_S, pause_for_flushes
 
 
 def test_a_hundred_documents_are_stored_as_soon_as_one() -> None:
-    assert pause_after(1, load=0.0) == pause_after(100, load=0.3) == COMMIT_S
+    assert pause_for_flushes(1, load=0.0) == pause_for_flushes(100, load=0.3) == FLUSH_PAUSE_S
 
 
 def test_in_a_busy_process_flushes_wait_for_keys() -> None:
-    assert pause_after(100, load=1.0) == pytest.approx(0.5)
-    assert pause_after(1, load=1.0) == COMMIT_S, "one document is stored at once all the same"
+    assert pause_for_flushes(100, load=1.0) == pytest.approx(0.5)
+    assert pause_for_flushes(1, load=1.0) == FLUSH_PAUSE_S, "one document is stored at once all the same"
     loads = [0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 2.0]
-    pauses = [pause_after(1000, load) for load in loads]
+    pauses = [pause_for_flushes(1000, load) for load in loads]
     assert pauses == sorted(pauses) and pauses[0] == pytest.approx(0.5) and pauses[-1] == pytest.approx(5.0)
 
 
