@@ -50,6 +50,7 @@ ONLY_IN = {
     "rich": ("jpterm_like.tui", "jpterm_like.demo"),
     "wcwidth": ("jpterm_like.tui.text",),
     "platformdirs": ("jpterm_like.config",),
+    "psycopg": ("jpterm_like.postgres",),
     "sqlite3": ("jpterm_like.index.database",),
     "zmq": ("jpterm_like.kernels.kernel_sockets",),
     "urllib3": ("jpterm_like.places.http_client",),
@@ -93,6 +94,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "jpterm_like.background": (),
     "jpterm_like.files": ("jpterm_like.errors", "jpterm_like.textdiff", "jpterm_like.notebook"),
     "jpterm_like.storage": ("jpterm_like.errors", "jpterm_like.files"),
+    "jpterm_like.postgres": ("jpterm_like.errors", "jpterm_like.storage"),
     "jpterm_like.places": ("jpterm_like.errors", "jpterm_like.files", "jpterm_like.packs"),
     "jpterm_like.collection": ("jpterm_like.errors", "jpterm_like.files", "jpterm_like.packs", "jpterm_like.places"),
     "jpterm_like.transports": ("jpterm_like.errors",),
@@ -434,7 +436,10 @@ def test_private_names_of_textual_are_used_in_one_place() -> None:
     ("module", "unwanted"),
     [
         ("jpterm_like.server.server", ("textual", "rich", "jpterm_like.tui")),
-        ("jpterm_like.server.daemon", ("textual", "rich", "jpterm_like.tui")),
+        (
+            "jpterm_like.server.daemon",
+            ("textual", "rich", "psycopg", "jpterm_like.tui", "jpterm_like.postgres"),
+        ),
         ("jpterm_like.storage", ("textual", "websockets", "msgpack", "crdt", "jpterm_like.sync")),
         # A keeper lives for as long as its kernel, one process for each.
         (

@@ -41,6 +41,8 @@ class Node(NamedTuple):
     """Its release."""
     is_draining: bool = False
     """Whether it is about to stop and hands over its documents."""
+    secret_hash: str = ""
+    """SHA-256, hexadecimal, of the secret with which it connects to other nodes."""
 
 
 class Generation(NamedTuple):

@@ -13,6 +13,8 @@ opens it again: that raises `StoreElsewhere` if another node has it.
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import logging
 import secrets
 import struct
@@ -20,6 +22,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from jpterm_like.errors import escape_for_terminal
@@ -276,7 +279,10 @@ class FencedStorage:
         beats: bool = True,
     ) -> None:
         self.engine = engine
-        self.node = Node(secrets.token_hex(8), address, version)
+        self.secret = secrets.token_urlsafe(32)
+        """With it this node connects to others, which know its hash from the database. Another one at each start."""
+        hashed = hashlib.sha256(self.secret.encode()).hexdigest()
+        self.node = Node(secrets.token_hex(8), address, version, secret_hash=hashed)
         self.on_lost: Callable[[str], None] = lambda name: None
         """Called in some thread with the name of a document that another node has taken, or whose database went back. Its store then raises
         `StoreLost` with each call."""
@@ -289,6 +295,7 @@ class FencedStorage:
         self._opening = threading.Lock()
         self._committing = threading.Lock()
         """Held during a commit, so that the writes to a document reach the database in order."""
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         if beats:
@@ -323,6 +330,12 @@ class FencedStorage:
     def nodes(self) -> list[Node]:
         """Return the nodes whose leases last, this one too."""
         return self.engine.nodes()
+
+    def is_node(self, id: str, secret: str) -> bool:
+        """Return whether a secret is that of a node whose lease lasts."""
+        hashed = hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+        known = next((node.secret_hash for node in self.nodes() if node.id == id), "0" * 64)
+        return hmac.compare_digest(hashed, known)
 
     def owner(self, name: str) -> Node | None:
         """Return the node that has a document open, if its lease lasts."""
@@ -437,14 +450,18 @@ class FencedStorage:
     async def sync(self, stores: Sequence[Store]) -> None:
         ours = [store for store in stores if isinstance(store, FencedStore)]
         assert len(ours) == len(stores), "stores of another storage"
-        if ours and (failures := await asyncio.to_thread(self.commit, ours)):
-            raise SyncFailed(failures)
+        if ours:
+            # A thread of its own: those of the loop may all wait for documents that are being opened.
+            failures = await asyncio.get_running_loop().run_in_executor(self._threads, self.commit, ours)
+            if failures:
+                raise SyncFailed(failures)
 
     def pause_after(self, count: int, load: float) -> float:
         return COMMIT_S
 
     def close(self) -> None:
         self._stop.set()
+        self._threads.shutdown()
         if self._thread is not None:
             self._thread.join()
         try:
