@@ -86,7 +86,7 @@ class Extent:
         return extent
 
 
-@dataclass
+@dataclass(slots=True)
 class DocumentNotes:
     """What is known of one document."""
 

@@ -161,13 +161,24 @@ class _Run:
         if self._collection.former is not None:
             await asyncio.to_thread(files.follow_folder, self._collection.former)
         unchanged = await asyncio.to_thread(files.look_from_outside)
-        await files.follow_renames([name for name in files.here if name not in unchanged])
+        not_at_rest = [name for name in files.here if name not in unchanged]
+        await files.follow_renames(not_at_rest)
         # Files first: so a document that comes and has been here all the time is recognised.
         at_rest = {name for name in unchanged if files.here.get(name) not in packs.coming}
         copies = files.conflict_copies(names)
         changed, new = set(files.here) - at_rest, set(names) - set(files.here) - copies.keys()
         coming = packs.coming.keys() - set(files.here.values())
         self._of = len(changed) + len(new) + len(coming)
+        is_idle = not (
+            not_at_rest
+            or changed
+            or new
+            or packs.coming
+            or copies
+            or self._joined.groups
+            or self._collection.join
+            or self._collection.former
+        )
         for name in sorted(changed):
             self._count_one()
             await self._look_at(name)
@@ -183,7 +194,7 @@ class _Run:
         outcome.early = sum(
             notes.is_incomplete and document not in files.refused for document, notes in known.notes.items()
         )
-        await asyncio.to_thread(packs.save)
+        await asyncio.to_thread(packs.save, is_idle=is_idle)
         return outcome
 
     async def _several_at_once(self, todo: Iterable[_T], look: Callable[[_T], Awaitable[None]]) -> None:

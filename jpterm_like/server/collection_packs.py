@@ -205,7 +205,14 @@ class CollectionPacks:
     def is_much_gathered(self) -> bool:
         return self._gathered_bytes > PACKED_BYTES
 
-    def save(self) -> None:
-        """Note that all packs of the mirror were taken in. Blocks. Raises JptermError."""
-        self.known.taken = {str(name) for name in self._mirror.held} - self._left_out
+    def save(self, *, is_idle: bool) -> None:
+        """Note that all packs of the mirror were taken in. Blocks. Raises JptermError.
+
+        Args:
+            is_idle: nothing else is to be noted, which takes long for many documents.
+        """
+        taken = {str(name) for name in self._mirror.held} - self._left_out
+        if is_idle and taken == self.known.taken:
+            return
+        self.known.taken = taken
         write_texts(self._place, self.known.encode())

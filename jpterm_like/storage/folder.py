@@ -495,9 +495,11 @@ class FolderStorage:
 
     def names(self, with_blob: str | None = None) -> list[str]:
         try:
-            entries = [entry for entry in self._drive.names(self.folder) if is_folder_name(entry)]
-            if with_blob is not None:
-                entries = [it for it in entries if self._drive.exists(self.folder / it / f"{with_blob}.blob")]
+            if with_blob is None:
+                entries = self._drive.names(self.folder)
+            else:
+                entries = self._drive.folders_with(self.folder, f"{with_blob}.blob")
+            entries = [entry for entry in entries if is_folder_name(entry)]
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -515,13 +517,13 @@ class FolderStorage:
     def usage(self, name: str) -> tuple[int, float]:
         folder = self.folder / folder_name(name, check_name(name))
         try:
-            paths = [folder / entry for entry in self._drive.names(folder) if entry != "lock"]
-            found = [(self._drive.size(path), self._drive.changed_at(path)) for path in paths]
+            found = self._drive.sizes_and_times(folder)
         except OSError as error:
             raise storage_error(name, "The store of {name} cannot be read", error, folder) from error
+        found.pop("lock", None)
         if not found:
             raise StorageError(f"There is no store of {escape_for_terminal(name)}.", folder)
-        return sum(size for size, _ in found), max(changed_at for _, changed_at in found)
+        return sum(size for size, _ in found.values()), max(changed_at for _, changed_at in found.values())
 
     def read_blob(self, name: str, blob: str) -> bytes | None:
         check_blob_name(blob)

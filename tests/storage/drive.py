@@ -173,8 +173,18 @@ class MemoryDrive(Drive):
         except OSError:
             return False
 
+    def folders_with(self, folder: Path, name: str) -> list[str]:
+        return [entry for entry in self.names(folder) if self.exists(folder / entry / name)]
+
     def size(self, path: Path) -> int:
         return len(self._file(path).data)
+
+    def sizes_and_times(self, folder: Path) -> dict[str, tuple[int, float]]:
+        return {
+            name: (len(entry.data), 0.0)
+            for name, entry in self._folder(folder).entries.items()
+            if isinstance(entry, _File)
+        }
 
     def changed_at(self, path: Path) -> float:
         self._file(path)
