@@ -155,7 +155,7 @@ class Access:
         The same file with other permissions replaces its earlier note: its owner has changed them.
         """
         before = self.sources
-        if _is_in_my_hands(permissions):
+        if is_in_my_hands(permissions):
             self.sources = (permissions,)
         else:
             is_same = is_ours or (bool(before) and _file_of(before[-1]) == _file_of(permissions))
@@ -225,7 +225,7 @@ def _file_of(permissions: PathPermissions) -> tuple[int, ...]:
     return permissions.file.device, permissions.inode, permissions.file.uid, permissions.mtime_ns
 
 
-def _is_in_my_hands(permissions: PathPermissions) -> bool:
+def is_in_my_hands(permissions: PathPermissions) -> bool:
     """Whether nobody but this user (and root, whom nothing stops) can have put this file there."""
     mine = (os.geteuid(), 0)
     if permissions.file is None or permissions.file.uid not in mine:

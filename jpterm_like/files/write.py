@@ -252,7 +252,7 @@ def _write_new(place: NameInFolder, raw: bytes, mode: int) -> PlainFile | os.sta
     """Create a file, never overwriting one that appeared meanwhile."""
     if place.exists():
         return _already_written(place, raw)
-    temporary, fd = _begin_temporary(place, mode)
+    temporary, fd = begin_temporary(place, mode)
     try:
         disk.write_all(fd, raw)
         disk.flush(fd)
@@ -353,7 +353,7 @@ class _CannotReplace(Exception):
 def _replace(place: NameInFolder, raw: bytes, old_fd: int, now: PlainFile) -> os.stat_result:
     """Replace the file that is open as `old_fd` and in the state `now` by a new one."""
     try:
-        temporary, fd = _begin_temporary(place, 0o600)
+        temporary, fd = begin_temporary(place, 0o600)
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise _CannotReplace from None
@@ -547,7 +547,7 @@ def _read_from(fd: int, offset: int) -> bytes:
     return disk.read_all(fd, sys.maxsize) or b""
 
 
-def _begin_temporary(place: NameInFolder, mode: int) -> tuple[NameInFolder, int]:
+def begin_temporary(place: NameInFolder, mode: int) -> tuple[NameInFolder, int]:
     """Create a file that gets its final name once it is complete; the caller closes it, and removes it on failure.
 
     It is locked until then, by which `remove_leftovers` tells it from files of killed processes.

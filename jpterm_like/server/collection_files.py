@@ -16,7 +16,7 @@ from crdt import ForeignOp, TextBuffer, Version
 from jpterm_like.errors import JptermError
 from jpterm_like.files.carriers import original_of
 from jpterm_like.files.encoding import encode_plain
-from jpterm_like.files.read import FileProblem, read_plain
+from jpterm_like.files.read import FileProblem, read_path_permissions, read_plain
 from jpterm_like.packs.documents import DocumentNotes, alternative_names
 from jpterm_like.packs.records import Birth, document_id
 from jpterm_like.server import carried_file
@@ -335,7 +335,7 @@ class CollectionFiles:
                 await self.make_room(*found)
                 name, path = found
                 self.here[name] = document
-            await asyncio.to_thread(self._stores.begin, document, birth, self._names.name_of(path), name)
+            await asyncio.to_thread(self._begin_store, document, birth, path, name)
         except JptermError as problem:
             self._outcome.tell(str(problem))
             if name:
@@ -343,6 +343,12 @@ class CollectionFiles:
             return ""
         notes.name_here, notes.identity_here, notes.name_applied = name, b"", notes.name
         return name
+
+    def _begin_store(self, document: bytes, birth: Birth, path: Path, name: str) -> None:
+        permissions = None
+        if self._files.root is None:  # without a note, a hub makes the file for its user alone
+            permissions = next(filter(None, map(read_path_permissions, (path, *path.parents))), None)
+        self._stores.begin(document, birth, self._names.name_of(path), name, permissions)
 
     def tell_other_name(self, document: bytes) -> None:
         """Tell that a document that came has another name than everywhere else, because that one is taken."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from crdt import TextBuffer, Version
 from jpterm_like import clock
+from jpterm_like.files.access_control import Access, PathPermissions
 from jpterm_like.files.charsets import Known
 from jpterm_like.packs.documents import Extent
 from jpterm_like.packs.records import Birth
@@ -17,7 +18,7 @@ from jpterm_like.saver import Saver, restore
 from jpterm_like.server import rename
 from jpterm_like.server.carried_file import CARRIED, CarriedFile
 from jpterm_like.server.charset_note import CHARSET, encode_charsets
-from jpterm_like.server.document import IDENTITY, SYNCED_AS
+from jpterm_like.server.document import ACCESS, IDENTITY, SYNCED_AS
 from jpterm_like.storage.base import NewStore, Storage, StorageError, Store
 from jpterm_like.sync.pad import Pad
 from jpterm_like.sync.unsaved_work import DISK
@@ -193,18 +194,18 @@ class CollectionStores:
         """Make many stores at once; see `Storage.create`. This one does not block."""
         return await self._storage.create(new)
 
-    def note(self, pad_name: str, blobs: Mapping[str, bytes]) -> None:
-        """Write notes into a store that nobody has open. Raises StorageError."""
-        with contextlib.closing(self._storage.open(pad_name)) as store:
-            for name, content in blobs.items():
-                store.write_blob(name, content)
-
     def remove(self, pad_name: str) -> None:
         """Remove a store. Raises StorageError."""
         self._storage.delete(pad_name)
 
-    def begin(self, document: bytes, birth: Birth, pad_name: str, name: str) -> None:
-        """Make the store of a document that came, still without operations."""
+    def begin(
+        self, document: bytes, birth: Birth, pad_name: str, name: str, permissions: PathPermissions | None
+    ) -> None:
+        """Make the store of a document that came, still without operations.
+
+        Args:
+            permissions: of the place that its file is to have, if they count.
+        """
         if rename.renamed_to(self._storage, pad_name) is not None:
             self._storage.delete(pad_name)  # it is free again
         if self._storage.has(pad_name):
@@ -212,6 +213,8 @@ class CollectionStores:
         with contextlib.closing(self._storage.open(pad_name)) as store:
             if name != birth.name:
                 store.write_blob(SYNCED_AS, self._collection + document)
+            if permissions is not None:
+                store.write_blob(ACCESS, Access([permissions]).encode())
             saver = Saver(Pad(TextBuffer(author=DISK, lineage=birth.lineage)), store, Version())
             saver.compact()
 

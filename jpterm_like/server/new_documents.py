@@ -1,8 +1,8 @@
 """Begin many documents of a collection at once: texts that came and have no file here yet, and files that were never synced.
 
-An opening for each would wait for the disk some twenty times. Here all stores of a batch are flushed together, then all files are written, then what
-the stores say of these. A crash between two of these steps leaves what one opening would leave at the same point: a store without its file, with
-the note of the write that was to come (`pending_write`).
+An opening for each would wait for the disk some twenty times. Here all files of a batch are written under names that nobody sees, then all stores, which
+say what these hold, and last the files get their names. A crash between the last two leaves stores without their files: nothing counts as taken in
+then, so the next run writes them.
 
 Only plain cases are done here: a text in UTF-8 with a name that is free, of which nobody has a part yet. All others are left to the run, which opens
 each of them; so is one that somebody opens meanwhile.
@@ -15,7 +15,6 @@ import contextlib
 import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Generic, TypeVar
@@ -23,10 +22,10 @@ from typing import Final, Generic, TypeVar
 from crdt import ForeignOp, TextBuffer
 from jpterm_like.collection import Collection
 from jpterm_like.errors import JptermError
-from jpterm_like.files.access_control import Access
+from jpterm_like.files.access_control import Access, is_in_my_hands
 from jpterm_like.files.charsets import UTF_8
+from jpterm_like.files.new_files import FOLDERS_MAX, NewFiles
 from jpterm_like.files.read import NOTEBOOK_SUFFIX, PlainFile, read_plain
-from jpterm_like.files.write import write_plain
 from jpterm_like.packs.records import NO_DOCUMENTS, Birth, document_id
 from jpterm_like.saver import records_of_file, records_of_messages
 from jpterm_like.server.collection_files import CollectionFiles
@@ -36,7 +35,6 @@ from jpterm_like.server.collection_texts import CollectionTexts
 from jpterm_like.server.document import ACCESS, IDENTITY, IDENTITY_BYTES, LONG_NOTE_BYTES
 from jpterm_like.server.document_names import DocumentNames
 from jpterm_like.server.joined_documents import JoinedDocuments
-from jpterm_like.server.pending_write import PENDING_WRITE, PendingWrite
 from jpterm_like.server.shared_folder import SharedFiles, SharedFolder
 from jpterm_like.storage.base import NewStore, Record, StorageError
 from jpterm_like.sync.unsaved_work import DISK
@@ -45,8 +43,6 @@ BATCH: Final = 200
 """Documents that are begun at once: enough that the disk is waited for seldom, few enough that progress is seen."""
 BATCH_BYTES: Final = 4 << 20
 """Texts of so many bytes end a batch."""
-THREADS: Final = 8
-"""Threads that write files. The file system combines their flushes."""
 
 _T = TypeVar("_T")
 
@@ -121,7 +117,7 @@ class NewDocuments:
         while drafts := await asyncio.to_thread(self._take, todo, self._draft_of_file, rest):
             made = await self._create(drafts)
             rest += [draft.of for draft in drafts if draft not in made]
-            await asyncio.to_thread(_in_threads, self._note_stamp, made)
+            await asyncio.to_thread(self._note_stamps, made)
             for draft in made:
                 birth = Birth(draft.buffer.lineage, draft.name)
                 self._packs.gather(draft.document, birth)
@@ -135,9 +131,15 @@ class NewDocuments:
         """Begin documents that came; return those that are to be looked at one by one."""
         todo, rest = iter(documents), list[bytes]()
         while drafts := await asyncio.to_thread(self._take, todo, self._draft_of_coming, rest):
-            await asyncio.to_thread(_in_threads, self._write_file, await self._create(drafts))
+            files = NewFiles(self._served.root, Access().mode)
+            try:
+                await asyncio.to_thread(self._write_files, files, drafts)
+                made = await self._create([draft for draft in drafts if draft.plain is not None])
+                named = await asyncio.to_thread(self._give_names, files, made)
+            finally:
+                await asyncio.to_thread(files.close)
             for draft in drafts:
-                if draft.plain is None:
+                if draft not in named:
                     rest.append(draft.of)
                     continue
                 del self._packs.coming[draft.document]
@@ -169,6 +171,7 @@ class NewDocuments:
     ) -> list[_Draft[_T]]:
         """Return the next batch, and put into `rest` what cannot be done here. Empty if nothing is left."""
         drafts: list[_Draft[_T]] = []
+        size_bytes, folders = 0, set[Path]()
         for each in todo:
             draft: _Draft[_T] | None = None
             with contextlib.suppress(JptermError, ForeignOp):  # it is told when the document is looked at
@@ -178,7 +181,8 @@ class NewDocuments:
                 continue
             self._taken.add(draft.name.casefold())
             drafts.append(draft)
-            if len(drafts) >= BATCH or sum(len(draft.raw) for draft in drafts) > BATCH_BYTES:
+            size_bytes, folders = size_bytes + len(draft.raw), folders | {draft.path.parent}
+            if len(drafts) >= BATCH or size_bytes > BATCH_BYTES or len(folders) >= FOLDERS_MAX:
                 break
         return drafts
 
@@ -240,18 +244,15 @@ class NewDocuments:
         if buffer.waiting or not _is_plain(raw, text):
             return None
         records = records_of_messages(buffer, [message.data for message in messages])
-        blobs = {
-            PENDING_WRITE: PendingWrite.of(b"", buffer, raw).encode(),
-            **self._texts.carried_blob(),
-        }
+        blobs = self._texts.carried_blob()
         return _Draft(document, document, name, *place, buffer, raw, records, blobs, messages)
 
     def _access_blob(self, plain: PlainFile) -> dict[str, bytes]:
-        """The note in a hub's store on who may read the file."""
-        access = Access()
-        if self._served.root is None and plain.permissions is not None and access.note(plain.permissions):
-            return {ACCESS: access.encode()}
-        return {}
+        """The note in a hub's store on who may read the file, where the first opening might not find out."""
+        access, permissions = Access(), plain.permissions
+        if self._served.root is not None or permissions is None or is_in_my_hands(permissions):
+            return {}
+        return {ACCESS: access.encode()} if access.note(permissions) else {}
 
     async def _create(self, drafts: Sequence[_Draft[_T]]) -> list[_Draft[_T]]:
         """Make the stores of these; return those that have one."""
@@ -261,29 +262,34 @@ class NewDocuments:
             made = set()  # it is told when the next one is looked at
         return [draft for draft in drafts if draft.pad_name in made]
 
-    def _write_file(self, draft: _Draft[_T]) -> None:
-        """Write the file of a document whose store was made; without one, the store goes again."""
-        try:
-            draft.plain = plain = write_plain(
-                draft.path, draft.raw, None, parents=True, inside=self._served.root, mode=Access().mode
-            )
-        except JptermError:
-            with contextlib.suppress(StorageError):
-                self._stores.remove(draft.pad_name)
-            return
-        with contextlib.suppress(
-            StorageError
-        ):  # somebody opened it; until then the note of the write says it
-            self._stores.note(draft.pad_name, {"base": draft.raw, **self._access_blob(plain)})
-            self._note_stamp(draft)
+    def _write_files(self, files: NewFiles, drafts: Sequence[_Draft[_T]]) -> None:
+        """Write the files of documents that came, still without their names; what their stores say of them needs no write of its own then."""
+        written = files.write([(draft.path, draft.raw) for draft in drafts])
+        for draft in drafts:
+            plain = written[draft.path]
+            if isinstance(plain, PlainFile):
+                draft.plain = plain
+                draft.blobs |= {"base": draft.raw, **self._access_blob(plain)}
 
-    def _note_stamp(self, draft: _Draft[_T]) -> None:
-        """Note how store and file look, if the file is still the one that was read or written."""
-        stamp = self._stores.stamp(draft.pad_name, draft.path)
-        with contextlib.suppress(OSError):
-            found, plain = os.stat(draft.path), draft.plain
-            if plain is not None and (found.st_ino, found.st_mtime_ns, found.st_size) == plain.stamp[1:4]:
-                draft.stamp = stamp
+    def _give_names(self, files: NewFiles, made: Sequence[_Draft[_T]]) -> list[_Draft[_T]]:
+        """Give these their files; a store without one goes again. Returns those that have both."""
+        failed = files.give_names([draft.path for draft in made])
+        named = [draft for draft in made if draft.path not in failed]
+        self._note_stamps(named)
+        for draft in made:
+            if draft.path in failed:
+                with contextlib.suppress(StorageError):
+                    self._stores.remove(draft.pad_name)
+        return named
+
+    def _note_stamps(self, drafts: Sequence[_Draft[_T]]) -> None:
+        """Note how stores and files look, if a file is still the one that was read or written."""
+        for draft in drafts:
+            stamp = self._stores.stamp(draft.pad_name, draft.path)
+            with contextlib.suppress(OSError):
+                found, plain = os.stat(draft.path), draft.plain
+                if plain is not None and (found.st_ino, found.st_mtime_ns, found.st_size) == plain.stamp[1:4]:
+                    draft.stamp = stamp
 
 
 def _is_plain(raw: bytes, text: str) -> bool:
@@ -297,8 +303,3 @@ def _integrate(buffer: TextBuffer, message: Message) -> bool:
     if lacks:
         buffer.integrate(message.data)
     return lacks
-
-
-def _in_threads(do: Callable[[_Draft[_T]], None], drafts: Sequence[_Draft[_T]]) -> None:
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="begin") as threads:
-        list(threads.map(do, drafts))
