@@ -16,6 +16,7 @@ from jpterm_like.cli import (
     history_commands,
     hood_commands,
     kernel_commands,
+    notebook_commands,
     script_commands,
     server_commands,
     store_commands,
@@ -88,6 +89,7 @@ COMMANDS: Final[dict[str, Command]] = {
         *hood_commands.COMMANDS,
         *store_commands.COMMANDS,
         *sync_commands.COMMANDS,
+        *notebook_commands.COMMANDS,
         *kernel_commands.COMMANDS,
         *_HERE,
     )

@@ -42,6 +42,8 @@ COMMAND_NAMES: Final = frozenset(
         "sync",
         "places",
         "kernels",
+        "convert",
+        "clear",
         "doctor",
         "forget",
         "completion",

@@ -175,6 +175,20 @@ def deletion(text: str) -> tuple[int, int]:
     )
 
 
+def parameter(text: str) -> tuple[str, str]:
+    """Parse NAME=VALUE: the name, and the value as Python. A value that is no literal of Python is a text."""
+    import ast
+    import keyword
+
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier() or keyword.iskeyword(name):
+        raise argparse.ArgumentTypeError("write a name and a value, such as n=3")
+    try:
+        return name, repr(ast.literal_eval(value.strip()))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return name, repr(value)
+
+
 def add_address(parser: ArgumentParser, what: str = "FILE|URL") -> None:
     parser.add_argument("address", metavar=what)
 

@@ -1,31 +1,38 @@
-"""The command `run`: have cells of a notebook run, and print what they give as it comes."""
+"""The command `run`: have cells of a notebook run, print what they give as it comes, and say why they ended."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
-from typing import Any, Final, TextIO
+from typing import Any, Final, Literal, TextIO
 
-from jpterm_like.cli.scripting import connected, saves_only_mine
-from jpterm_like.client.events import Event, OutputsChanged, StatusChanged
+from jpterm_like.cli.output_texts import clean, text_of
+from jpterm_like.cli.parameters import put_parameters
+from jpterm_like.cli.scripting import confirmed, connected, saves_only_mine
+from jpterm_like.client.events import Event, OutputsChanged, RequestFailed, StatusChanged
 from jpterm_like.client.session import Session
 from jpterm_like.config import display_name
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.notebook.cells import parts_of
-from jpterm_like.notebook.outputs import Asks, CellOutputs, Display, Error, Gap, Stream
+from jpterm_like.notebook.outputs import Asks, CellOutputs
+from jpterm_like.notebook.runs import Run
 
 INTERRUPTED: Final = 130
 STEP_S: Final = 1.0
 """How often the time that is left is looked at."""
+END_S: Final = 5.0
+"""How long a cell may take to end after it was interrupted."""
 
 
 def run_cells(
     address: str,
     *,
     cells: Sequence[str],
+    parameters: Mapping[str, str],
     name: str | None,
     timeout_s: float | None,
     as_json: bool,
@@ -33,7 +40,7 @@ def run_cells(
 ) -> int:
     """Run cells of a notebook, all of code if none is named, and return the exit code: 0 if all succeeded, 1 if one failed, 130 if one was interrupted.
 
-    With `waits` nothing is run: what runs already is awaited.
+    With `waits` nothing is run: what runs already is awaited. `parameters` are put into a cell of their own first.
 
     Raises:
         JptermError: nothing was run, or it is not known how it ended.
@@ -42,7 +49,7 @@ def run_cells(
 
     async def run() -> int:
         async with connected(address, name=who, create=False, visible=True) as session:
-            return await _Printing(session, as_json).run(cells, timeout_s or inf, waits=waits)
+            return await _Printing(session, as_json).run(cells, parameters, timeout_s, waits=waits)
 
     return asyncio.run(run())
 
@@ -56,90 +63,131 @@ class _Printing:
         self._changed = asyncio.Event()
         self._printed: dict[tuple[str, str], int] = {}
         """How many characters of what a cell gave were printed, for each of the two streams."""
+        self._versions: dict[str, int] = {}
+        """Which outputs of each cell were looked at."""
         self._asked: set[str] = set()
+        self._interrupts = 0
+        """How often ctrl+c was pressed."""
 
-    async def run(self, cells: Sequence[str], timeout_s: float, *, waits: bool) -> int:
+    async def run(
+        self, cells: Sequence[str], parameters: Mapping[str, str], timeout_s: float | None, *, waits: bool
+    ) -> int:
         session = self._session
         if not session.is_notebook:
             raise JptermError(f"{session.title} is no notebook.")
-        there = [part.id for part in parts_of(session.text) if part.kind == "code"]
+        text = session.text
+        there = {part.id: text[part.body : part.end] for part in parts_of(text) if part.kind == "code"}
         for cell in cells:
             if cell not in there:
                 raise JptermError(f"There is no cell of code with the id {escape_for_terminal(cell)}.")
-        wanted = list(cells) or there
+        wanted = [cell for cell in cells or there if there[cell].strip()]
         session.listen(self._hear)
         await session.outputs_known()
-        deadline = asyncio.get_running_loop().time() + timeout_s
         if waits:
-            names = {
-                cell: run.id
-                for cell in wanted
-                if (run := session.shown_run(cell)) is not None and run.state != "disk"
-            }
+            found = {cell: session.shown_run(cell) for cell in wanted}
+            names = {cell: run.id for cell, run in found.items() if run is not None and run.state != "disk"}
         else:
+            if parameters:
+                wanted = put_parameters(session, parameters, wanted)
+                await confirmed(session)
             names = dict(zip(wanted, await session.run_cells(wanted), strict=True))
-        states = await self._follow(names, deadline)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        ended = await self._follow(names, loop.time() + (timeout_s or inf))
         if saves_only_mine(session):
             await session.save()
-        if "interrupted" in states:
-            return INTERRUPTED
-        return 1 if set(states) - {"ok"} else 0
+        return self._end(ended, timeout_s, waiting=len(names) - len(ended))
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, (OutputsChanged, StatusChanged)):
             self._changed.set()
 
-    async def _follow(self, names: dict[str, str], deadline: float) -> list[str]:
-        """Print what the runs give until all are over; return their states. A cell without code has none."""
-        loop = asyncio.get_running_loop()
-        states: list[str] = []
+    def _interrupt(self) -> None:
+        self._interrupts += 1
+        self._changed.set()
+
+    async def _follow(self, names: Mapping[str, str], deadline: float) -> list[Run]:
+        """Print what the runs give until all are over, time is up or ctrl+c was pressed; return those that are over."""
+        session, loop = self._session, asyncio.get_running_loop()
+        ended: list[Run] = []
         left = dict(names)
-        while left:
+        is_ending = False
+        while True:
             self._changed.clear()
             for cell, name in list(left.items()):
-                run = self._session.shown_run(cell)
-                if run is None or run.id != name:
-                    if self._has_source(cell) and run is not None and run.by != "disk" and run.asked_ms:
-                        del left[cell]  # somebody has run it again since
-                        states.append("cancelled")
-                    elif not self._has_source(cell):
-                        del left[cell]
-                    continue
-                if not run.is_over and any(cell != first for first in left) and run.state == "waits":
-                    continue
-                outputs = self._session.outputs_of(cell)
-                self._print(cell, outputs, is_over=run.is_over)
+                run = session.shown_run(cell)
+                if run is None or (run.id != name and not run.asked_ms):
+                    continue  # it is not here yet
+                if run.id != name:  # somebody has run it again since
+                    run = Run(name, cell, run.by, "cancelled")
+                elif run.state != "waits":
+                    self._print(cell, session.outputs_of(cell), is_over=run.is_over)
                 if run.is_over:
                     del left[cell]
-                    states.append(run.state)
-                    self._tell(
-                        {"event": "ran", "cell": cell, "run": name, "state": run.state, "number": run.number}
-                    )
-            if not left:
-                break
-            if loop.time() >= deadline:
-                await self._session.command_kernel("interrupt")
-                raise JptermError("It took too long and was interrupted.")
+                    ended.append(run)
+                    self._tell_end(run)
+            if not left or self._interrupts > 1:
+                return ended
+            if is_ending and loop.time() >= deadline:
+                return ended
+            if not is_ending and (self._interrupts or loop.time() >= deadline):
+                is_ending = True
+                deadline = loop.time() + END_S
+                if not await self._interrupt_mine(left):
+                    return ended
             try:
                 async with asyncio.timeout(min(STEP_S, max(0.0, deadline - loop.time()))):
                     await self._changed.wait()
             except TimeoutError:
                 pass
-        return states
 
-    def _has_source(self, cell: str) -> bool:
-        text = self._session.text
-        return any(part.id == cell and text[part.body : part.end].strip() for part in parts_of(text))
+    async def _interrupt_mine(self, left: Mapping[str, str]) -> bool:
+        """Interrupt the cell that runs, if it is one of these; return whether it is. Those that wait are taken out of the queue by that."""
+        for cell, name in left.items():
+            run = self._session.shown_run(cell)
+            if run is not None and run.id == name and run.state == "runs":
+                try:
+                    await self._session.command_kernel("interrupt")
+                except RequestFailed as problem:
+                    raise JptermError(f"It was not interrupted: {problem}") from problem
+                return True
+        return False
+
+    def _end(self, ended: Sequence[Run], timeout_s: float | None, *, waiting: int) -> int:
+        """Say in a sentence why not all succeeded, and return the exit code."""
+        took_long = timeout_s is not None and not self._interrupts
+        why = next((run for run in ended if run.state not in ("ok", "cancelled")), None)
+        not_run = sum(run.state == "cancelled" for run in ended)
+        words = []
+        if why is not None:
+            words.append(_words_of(why, timeout_s if took_long else None))
+        if not_run:
+            words.append(f"{_cells(not_run)} {'was' if not_run == 1 else 'were'} not run.")
+        if waiting:
+            verb, them = ("goes", "it") if waiting == 1 else ("go", "them")
+            words.append(f"{_cells(waiting)} {verb} on; --wait comes back to {them}.")
+        if words:
+            sys.stderr.write(f"jpterm-like: {' '.join(words)}\n")
+        if self._interrupts or (why is not None and why.state == "interrupted" and not took_long):
+            return INTERRUPTED
+        return 1 if words else 0
 
     def _print(self, cell: str, outputs: CellOutputs, *, is_over: bool) -> None:
         """Print what is new: whole lines, for the last one may still change."""
+        if self._versions.get(cell) == outputs.version and not is_over:
+            return
+        self._versions[cell] = outputs.version
         asks = next((item for item in outputs.items if isinstance(item, Asks)), None)
         if asks is not None and cell not in self._asked:
             self._asked.add(cell)
             sys.stderr.write(f"{escape_for_terminal(asks.prompt)} (waits for an answer)\n")
             sys.stderr.flush()
-        for name, stream in (("stdout", sys.stdout), ("stderr", sys.stderr)):
-            text = _text_of(outputs, name)
+        streams: tuple[tuple[Literal["stdout", "stderr"], TextIO], ...] = (
+            ("stdout", sys.stdout),
+            ("stderr", sys.stderr),
+        )
+        for name, stream in streams:
+            text = text_of(outputs, name)
             end = len(text) if is_over else text.rfind("\n") + 1
             start = min(self._printed.get((cell, name), 0), end)
             if end > start:
@@ -151,8 +199,14 @@ class _Printing:
             self._tell({"event": "output", "cell": cell, "stream": name, "text": text})
             return
         text = text if text.endswith("\n") else f"{text}\n"
-        stream.write(_clean(text) if stream.isatty() else text)
+        stream.write(clean(text) if stream.isatty() else text)
         stream.flush()
+
+    def _tell_end(self, run: Run) -> None:
+        event = {"event": "ran", "cell": run.cell, "run": run.id, "state": run.state, "number": run.number}
+        if run.state == "died":
+            event["code"] = run.code
+        self._tell(event)
 
     def _tell(self, event: dict[str, Any]) -> None:
         if self._as_json:
@@ -160,31 +214,21 @@ class _Printing:
             sys.stdout.flush()
 
 
-def _text_of(outputs: CellOutputs, stream: str) -> str:
-    """What a cell gave, as text for one of the two streams: values and what it printed, or errors and what it printed there."""
-    is_plain = stream == "stdout"
-    parts: list[str] = []
-    for item in outputs.items:
-        match item:
-            case Stream(name, lines):
-                parts.append("\n".join(lines) if name == stream else "")
-            case Display(data) if is_plain:
-                plain = data.get("text/plain")
-                parts.append(f"{plain}\n" if isinstance(plain, str) else f"[{', '.join(data)}]\n")
-            case Error() if not is_plain:
-                lines = item.traceback or (f"{item.ename}: {item.evalue}",)
-                parts.append("\n".join(lines) + "\n")
-            case Gap() if not is_plain:
-                parts.append(f"[{item.count:,} messages of the kernel were lost here]\n")
-            case _:
-                pass
-    return "".join(parts)
+def _words_of(run: Run, timeout_s: float | None) -> str:
+    """Why a run did not succeed."""
+    cell = escape_for_terminal(run.cell)
+    match run.state:
+        case "interrupted" if timeout_s is not None:
+            return f"Cell {cell} took too long, and was interrupted after {timeout_s:g} s."
+        case "interrupted":
+            return f"Cell {cell} was interrupted."
+        case "died":
+            code = "how is not known" if run.code is None else f"exit code {run.code}"
+            return f"The kernel died in cell {cell}: {code}{' (out of memory?)' if run.code == -9 else ''}."
+        case "lost":
+            return f"Cell {cell} is lost: it is not known whether it ran."
+    return f"Cell {cell} failed."
 
 
-def _clean(text: str) -> str:
-    """A text for a terminal: colours stay, nothing else that could control it."""
-    from jpterm_like.notebook.printed import Printed
-
-    printed = Printed()
-    printed.feed(text)
-    return printed.text
+def _cells(count: int) -> str:
+    return "1 cell" if count == 1 else f"{count:,} cells"

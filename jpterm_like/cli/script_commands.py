@@ -18,14 +18,29 @@ from jpterm_like.cli.parser import (
     line_number,
     lines,
     offsets,
+    parameter,
     parser_of,
     seconds,
 )
 from jpterm_like.errors import JptermError, escape_for_terminal
 
 
+def _cat_arguments(parser: ArgumentParser) -> None:
+    add_address(parser)
+    parser.add_argument(
+        "--outputs",
+        action="store_true",
+        help="of a notebook: below each cell what it gave, in lines that begin with #>",
+    )
+
+
 def _cat(options: Namespace) -> int:
-    text = _text(options.address)
+    if options.outputs:
+        from jpterm_like.cli.notebook_files import read_with_outputs
+
+        text = read_with_outputs(options.address)
+    else:
+        text = _text(options.address)
     if sys.stdout.isatty():
         text = re.sub(_UNSAFE, lambda found: escape_for_terminal(found[0]), text)
     sys.stdout.buffer.write(text.encode("utf-8", "replace"))
@@ -76,6 +91,14 @@ def _run_arguments(parser: ArgumentParser) -> None:
         "--cell", metavar="ID", action="append", default=[], help="only this cell; may be given several times"
     )
     parser.add_argument("--all", action="store_true", help="all cells of code, which is the default")
+    parser.add_argument(
+        "--param",
+        metavar="NAME=VALUE",
+        type=parameter,
+        action="append",
+        default=[],
+        help="give a variable this value, in a cell of its own below the one that sets it; may be given several times",
+    )
     parser.add_argument("--timeout", metavar="SECONDS", type=seconds, help="interrupt them after this long")
     parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     parser.add_argument("--wait", action="store_true", help="run nothing: wait for what runs already")
@@ -87,6 +110,7 @@ def _run(options: Namespace) -> int:
     return run_cells(
         options.address,
         cells=options.cell,
+        parameters=dict(options.param),
         name=options.name,
         timeout_s=options.timeout,
         as_json=options.json,
@@ -252,7 +276,7 @@ COMMANDS: Final = (
         "print a text as everyone sees it now",
         "Print a text as everyone sees it now, including unsaved changes. Of a text at a place, such as webdavs://HOST/team/notes.md, print what "
         "has come there.",
-        add_address,
+        _cat_arguments,
         _cat,
     ),
     Command(
@@ -329,8 +353,8 @@ COMMANDS: Final = (
         "run",
         "FILE|URL",
         "run the cells of a notebook",
-        "Run cells of a notebook, and print what they give as it comes. The exit code is 0 if all succeeded, 1 if one failed, 130 if one was interrupted. If this "
-        "command ends before, the cells go on; --wait comes back to them.",
+        "Run cells of a notebook, and print what they give as it comes. The exit code is 0 if all succeeded, 1 if one failed, 130 if one was interrupted. ctrl+c "
+        "interrupts the cell, and pressed twice leaves it alone. If this command ends before, the cells go on; --wait comes back to them.",
         _run_arguments,
         _run,
     ),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.hub import kill_hub
-from tests.e2e.terminal import run
+from tests.e2e.terminal import PATIENCE_S, PROGRAM, run
 
 pytest.importorskip("zmq", reason="cells are run with pyzmq: pip install '.[test]'")
 pytest.importorskip("ipykernel", reason="a real kernel needs ipykernel: pip install '.[test]'")
@@ -64,12 +68,89 @@ def test_all_cells_are_run_one_after_the_other(notebook: Path) -> None:
     """The first that fails ends it: what waited is not run, and the exit code says so."""
     done = run("run", str(notebook), "--all")
     assert (done.returncode, done.stdout) == (1, "one\n42\n")
+    assert done.stderr.endswith("jpterm-like: Cell bad failed. 1 cell was not run.\n")
     assert "ZeroDivisionError" in done.stderr and "begun" not in done.stdout
 
 
 def test_a_cell_that_takes_too_long_is_interrupted(notebook: Path) -> None:
     """The exit codes tell a run that was interrupted from one that failed."""
     done = run("run", str(notebook), "--cell", "long", "--timeout", "2")
-    assert done.returncode == 1 and "It took too long and was interrupted." in done.stderr
+    assert done.returncode == 1 and done.stdout == "begun\n"
+    assert done.stderr.endswith("jpterm-like: Cell long took too long, and was interrupted after 2 s.\n")
     waits = run("run", str(notebook), "--cell", "long", "--wait")
     assert (waits.returncode, waits.stdout) == (130, "begun\n") and "KeyboardInterrupt" in waits.stderr
+    assert waits.stderr.endswith("jpterm-like: Cell long was interrupted.\n")
+
+
+def test_ctrl_c_interrupts_the_cell_and_a_kernel_that_dies_is_told(notebook: Path) -> None:
+    """In one sentence, with the exit code of the kernel."""
+    for end, (code, told) in {
+        "ctrl+c": (130, "Cell long was interrupted."),
+        "kill -9": (1, "The kernel died in cell long: exit code -9 (out of memory?)."),
+    }.items():
+        with subprocess.Popen(
+            [*PROGRAM, "run", str(notebook), "--cell", "long"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as running:
+            assert running.stdout is not None
+            assert running.stdout.readline() == "begun\n"
+            if end == "ctrl+c":
+                running.send_signal(signal.SIGINT)
+            else:
+                os.kill(json.loads(run("kernels", "--json").stdout)["pid"], signal.SIGKILL)
+            _, stderr = running.communicate(timeout=PATIENCE_S)
+        assert (running.returncode, stderr.splitlines()[-1]) == (code, f"jpterm-like: {told}")
+
+
+def test_parameters_are_a_cell_below_the_one_that_gives_them(notebook: Path) -> None:
+    """Their values win; the next call changes the cell, and all else is above."""
+    first = run(
+        "run", str(notebook), "--cell", "one", "--cell", "two", "--param", "n=3", "--param", "name=ann"
+    )
+    assert (first.returncode, first.stdout) == (0, "one\n21\n")
+    again = run("run", str(notebook), "--cell", "two", "--param", "n=4")
+    assert (again.returncode, again.stdout) == (0, "28\n")
+    cells = json.loads(notebook.read_text())["cells"]
+    assert [each["id"] for each in cells][:3] == ["words", "one", "injected-parameters"]
+    assert "".join(cells[2]["source"]) == "# Parameters of jpterm-like run\nn = 4"
+    other = run("run", str(notebook), "--cell", "two", "--param", "lambda=4")
+    assert other.returncode == 2 and "write a name and a value, such as n=3" in other.stderr
+
+
+def test_what_cells_gave_is_printed_and_removed(notebook: Path) -> None:
+    """Below each cell, in lines of its own; `clear` takes it from the file as well, of all cells or of some."""
+    run("run", str(notebook), "--cell", "one", "--cell", "two", "--name", "Zoe")
+    text = run("cat", str(notebook), "--outputs").stdout
+    assert re.search(r"print\('one'\)\n#> \[1\] Zoe .*\n#> one\n# %% id=two\n", text)
+    assert re.search(r"n \* 7\n#> \[2\] Zoe .*\n#> err\n#> 42\n# %% id=bad\n", text)
+    for arguments, left in ((["--cell", "one"], ["two"]), ([], [])):
+        assert run("clear", str(notebook), *arguments, "--name", "Zoe").returncode == 0
+        cells = json.loads(notebook.read_text())["cells"]
+        assert [each["id"] for each in cells if each.get("outputs")] == left
+    assert "#>" not in run("cat", str(notebook), "--outputs").stdout
+    unknown = run("clear", str(notebook), "--cell", "nothing")
+    assert unknown.returncode == 1 and "There is no cell with the id nothing." in unknown.stderr
+
+
+def test_a_notebook_becomes_a_script_or_markdown_and_back(notebook: Path) -> None:
+    """With what is not saved yet; a file that is there is replaced if that is said."""
+    script, words, back = (notebook.with_name(name) for name in ("b.py", "b.md", "b.ipynb"))
+    assert run("replace", str(notebook), "A title", "Another").returncode == 0
+    assert run("convert", str(notebook), str(script)).returncode == 0
+    assert script.read_text().startswith(
+        "# %% [markdown]\n# # Another\n\n# %%\nn = 6\nprint('one')\n\n# %%\n"
+    )
+    again = run("convert", str(notebook), str(script))
+    assert again.returncode == 1 and f"{script} is there already; --overwrite replaces it." in again.stderr
+    assert run("convert", str(notebook), str(script), "--overwrite").returncode == 0
+    assert run("convert", str(notebook), str(words)).returncode == 0
+    assert words.read_text().startswith("# Another\n\n```python\nn = 6\nprint('one')\n```\n")
+    for source in (script, words):
+        assert run("convert", str(source), str(back), "--overwrite").returncode == 0
+        cells = json.loads(back.read_text())["cells"]
+        assert [each["cell_type"] for each in cells][:2] == ["markdown", "code"]
+        assert "".join(cells[1]["source"]) == "n = 6\nprint('one')"
+    wrong = run("convert", str(script), str(words))
+    assert wrong.returncode == 1 and "a .ipynb can become a .py or .md, and these a .ipynb" in wrong.stderr
