@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import hashlib
 import ipaddress
 import os
 import socket
@@ -44,6 +45,10 @@ NEXT_ADDRESS_S: Final = 0.25
 """Head start of each address of a host before the next one is tried as well; RFC 8305, section 8."""
 PATH_HEADER: Final = "Jpterm-Like-Path"
 """Header in which a client repeats the path that it asks for: no proxy rewrites it."""
+PAD_HEADER: Final = "X-Jpterm-Pad"
+"""Header in which a client gives a hash of the pad's name. A balancer that chooses a server by it brings the people of a pad together at one
+server, and learns no names that the path does not have."""
+PAD_HASH_BYTES: Final = 8
 PATH_BYTES_MAX: Final = 4096
 """Longest path that is asked for, in bytes of its %-code: proxies take 8 KiB a line. A longer one only works without a prefix."""
 QUEUED_BYTES: Final = 64 * 1024
@@ -180,7 +185,7 @@ async def connect_tcp(url: str, token: str | None = None, path: str = "") -> Tra
         connection = await _ConnectWithoutRedirects(
             url + asked,
             proxy=None,
-            additional_headers={**_headers(token), PATH_HEADER: asked},
+            additional_headers={**_headers(token), PATH_HEADER: asked, PAD_HEADER: hash_pad(path)},
             **_CONNECTION_OPTIONS,
             open_timeout=OPEN_TIMEOUT_S,
             happy_eyeballs_delay=_next_address_s(url),
@@ -197,6 +202,11 @@ async def connect_tcp(url: str, token: str | None = None, path: str = "") -> Tra
     except _FAILURES as problem:
         raise CannotConnect(_explain_failure(url, problem)) from problem
     return WebSocketTransport(connection)
+
+
+def hash_pad(name: str) -> str:
+    """The hash of a pad's name by which a balancer chooses a server, as hexadecimal digits."""
+    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[: 2 * PAD_HASH_BYTES]
 
 
 def _next_address_s(url: str) -> float | None:
