@@ -32,6 +32,8 @@ class Channel:
         site: of the client's opening, on both sides.
         features: what both sides of the link can do.
         frames: shared by the channels of the pad; None: this channel shares no frames.
+        behind: of the channel between a relay and the owner of a pad, on both sides: the sites of the relay's guests. Their carets go to the
+            owner, and never back; `site` is nobody's.
     """
 
     def __init__(
@@ -43,12 +45,16 @@ class Channel:
         site: int,
         features: Set[str] = frozenset(),
         frames: FrameCache | None = None,
+        behind: set[int] | None = None,
     ) -> None:
         self.number = number
         self.pad = pad
         self.role: Role = role
         self.site = site
         self.features = features
+        self.behind = behind
+        self.senders: Set[int] = frozenset((site,)) if behind is None else behind
+        """The sites whose new operations the peer may send."""
         self.cursor = cursor
         self.frames = FrameCache() if frames is None else frames
         self._shows = wire.Shown if wire.COLOURS in features else wire.Presence
@@ -121,6 +127,13 @@ class Channel:
             frames.append(self.frames.frame(_changes, self.number, data))
         while self.cursor.done and self.requests:
             frames.append(wire.encode(self.requests.popleft()))
+        if self.behind is not None:
+            people, self._people_sent = self.pad.presences.since(self._people_sent, PEOPLE_AT_ONCE)
+            frames += [
+                self.frames.presence(self._shows, self.number, site, person)
+                for site, person in people
+                if person is not None and site in self.behind
+            ]
         if self.cursor.done and self.presence is not None and now >= self.presence_at + PRESENCE_GAP_S:
             presence, self.presence = self.presence, None
             self.presence_at = now
@@ -130,6 +143,8 @@ class Channel:
         if has_unread:
             frames += self._take_unread()
         self.has_more = not self.cursor.done or has_unread
+        if self.behind is not None:
+            self.has_more |= self._people_sent != self.pad.presences.end
         return frames
 
     def take_one(self, limit_bytes: int) -> list[bytes]:
@@ -156,7 +171,7 @@ class Channel:
         frames += [
             self.frames.presence(self._shows, self.number, site, person)
             for site, person in people
-            if site != self.site
+            if site != self.site and (self.behind is None or site not in self.behind)
         ]
         self.has_more = self._people_sent != end.people or not self.cursor.done
         if self._unread_sent != end.unread:
@@ -194,7 +209,21 @@ class Channel:
             shared.likeness == self._likeness
             and not self.cursor.leaves_out(shared.origins)
             and self.site not in shared.sites
+            and (self.behind is None or self.behind.isdisjoint(shared.sites))
         )
+
+    def move_to(self, pad: Pad, origin: object, frames: FrameCache | None) -> Channel:
+        """Server: the channel that goes on with this one's peer in another pad, which has all that the peer was sent and was told to be
+        stored."""
+        cursor = pad.cursor(self.cursor.version, origin, shares=self.behind is None)
+        channel = Channel(self.number, pad, cursor, self.role, self.site, self.features, frames, self.behind)
+        channel.is_owner, channel.may_run, channel.site_count = (
+            self.is_owner,
+            self.may_run,
+            self.site_count,
+        )
+        channel._stored_sent, channel._is_set_back = self._stored_sent, self._is_set_back
+        return channel
 
     def _advance(self, progress: Progress) -> None:
         self._progress = progress
@@ -247,6 +276,16 @@ class Channel:
             pad.stored.encode_since(version),
             saved.encode_since(version) if saved else None,
         )
+
+
+class SilentChannel(Channel):
+    """The owner's channel of a guest behind a relay: what is new goes to the relay's own channel, once for all of its guests."""
+
+    def news(self, side: Side, now: float) -> Sequence[bytes]:
+        return ()
+
+    def take_safe(self) -> Iterator[bytes]:
+        return iter(())
 
 
 def _changes(channel: int, data: bytes) -> wire.Changes:

@@ -55,8 +55,16 @@ SILENCE_PING_S: Final = 5.0
 """After this long without a frame from the peer we ask whether it is there."""
 SILENCE_END_S: Final = 15.0
 """After this long it is taken for gone: two questions went unanswered. Bounds how long "connected" can be wrong."""
+NODES_PING_S: Final = 2.0
+NODES_END_S: Final = 6.0
+"""The same for a server that says that there are others for its pads: they go on there."""
+RELAY_PING_S: Final = 0.5
+RELAY_END_S: Final = 3.0
+"""The same between nodes, where one that is stopped holds up everybody: it has lost its documents after that time (`storage.engine.LEASE_S`)."""
 QUEUE_MAX: Final = 1000
 """Answers waiting to be sent. A peer that asks without reading the answers is cut off."""
+RELAY_QUEUE_MAX: Final = 200_000
+"""The same for a relay, behind which thousands may be told something at once."""
 CHANNELS_MAX: Final = 256
 """Pads open on one link."""
 SITES_MAX: Final = 2_000_000
@@ -114,10 +122,22 @@ class Link:
         name: of the person at this side; empty for a server.
         now: monotonic seconds, here and everywhere.
         identity: of the server at this side, if it has one.
+        is_relay: the client is a relay, which has proved that to the server: a node with guests of its own in the pads of this link.
+        has_other_nodes: server: whether others have its pads, too.
     """
 
-    def __init__(self, side: Side, name: str, now: float, identity: bytes = b"") -> None:
+    def __init__(
+        self,
+        side: Side,
+        name: str,
+        now: float,
+        identity: bytes = b"",
+        *,
+        is_relay: bool = False,
+        has_other_nodes: bool = False,
+    ) -> None:
         self.side: Side = side
+        self.is_relay = is_relay
         self.name = name
         self.peer_name = ""
         self.protocol = 0
@@ -133,6 +153,10 @@ class Link:
         self.is_for_one = False
         """Client: end after one message with text, the first received, or else one of ours of about ONE_BYTES."""
         self._is_one_out = False
+        self._ping_s, self._end_s = (
+            (RELAY_PING_S, RELAY_END_S) if is_relay else (SILENCE_PING_S, SILENCE_END_S)
+        )
+        self._features = tuple(each for each in FEATURES if each != wire.NODES or has_other_nodes)
         self._identity = identity
         self._is_greeted = False
         self._openings: dict[int, Opening] = {}  # client
@@ -209,9 +233,9 @@ class Link:
         if self.state == "ended":
             return []
         silence = now - self.heard_at
-        if silence >= SILENCE_END_S and is_reading:
+        if silence >= self._end_s and is_reading:
             self.end("silent", f"Nothing was heard from the other side for {silence:.0f} seconds.")
-        elif silence >= SILENCE_PING_S and now - self._asked_at >= SILENCE_PING_S:
+        elif silence >= self._ping_s and now - self._asked_at >= self._ping_s:
             self._asked_at = now
             self._pings.append(None)
             self._say(wire.Ping())
@@ -223,9 +247,9 @@ class Link:
 
     def next_time(self, now: float, *, is_reading: bool = True) -> float:
         """The latest time to call `tick` and `next_frames` again."""
-        time = max(self.heard_at, self._asked_at) + SILENCE_PING_S
+        time = max(self.heard_at, self._asked_at) + self._ping_s
         if is_reading:
-            time = min(time, self.heard_at + SILENCE_END_S)
+            time = min(time, self.heard_at + self._end_s)
         for channel in self.channels.values():
             if channel.presence is not None:
                 time = min(time, channel.presence_at + PRESENCE_GAP_S)
@@ -300,7 +324,7 @@ class Link:
         """Queue a message; one that the peer would not understand is left out."""
         if not wire.is_understood(message, self.features):
             return
-        if len(self._out) >= QUEUE_MAX:
+        if len(self._out) >= (RELAY_QUEUE_MAX if self.is_relay else QUEUE_MAX):
             self._out.clear()
             self.end("slow", "The other side asks without reading the answers.")
             return
@@ -435,8 +459,7 @@ class Link:
         request = asked.request
         same = request.lineage == pad.lineage
         known = overlapping(request.version, pad.buffer.version) if same else Version()
-        cursor = pad.cursor(known, self, shares=True)
-        channel = Channel(number, pad, cursor, role, request.site, self.features, frames)
+        channel = self._channel_of(request, pad, known, role, frames)
         channel.is_owner, channel.may_run = is_owner, may_run
         channel.site_count = asked.site_count
         newer = asked.newer
@@ -452,6 +475,29 @@ class Link:
         for note in pad.ancestors:
             self.send_ancestor(number, note)
         self._say(opened)
+
+    def _channel_of(
+        self, request: wire.Open, pad: Pad, known: Version, role: Role, frames: FrameCache | None
+    ) -> Channel:
+        # A relay is never sent what came from it, not even in a frame for a crowd.
+        cursor = pad.cursor(known, self, shares=not self.is_relay)
+        behind: set[int] | None = set() if self.is_relay else None
+        return Channel(request.channel, pad, cursor, role, request.site, self.features, frames, behind)
+
+    def move(self, number: int, pad: Pad, frames: FrameCache | None) -> None:
+        """Have a channel go on in another pad; see `Channel.move_to`."""
+        self.channels[number] = self.channels[number].move_to(pad, self, frames)
+        self._turn = iter(())
+
+    def pass_on(self, message: wire.Message) -> None:
+        """Tell the peer of this channel what somebody else said who may say it: the owner of a pad, or a guest of a relay."""
+        self._say(message)
+
+    def pass_frame(self, number: int, guest: int, frame: bytes) -> None:
+        """Pass a frame on to a guest of a relay, or to the owner of the pad; behind what is on the disk by now."""
+        if self.side == "server" and number in self.channels:
+            self._out.extend(self.channels[number].take_safe())
+        self._say(wire.Passed(number, guest, frame))
 
     def admit_to_records(
         self, asked: wire.OpenRecords, pad: RecordsPad, frames: FrameCache | None = None
@@ -588,7 +634,7 @@ class Link:
         self.state = "live"
         self.protocol = min(wire.PROTOCOL, message.protocol_max)
         self.features = _agreed(message.features)
-        self._say(wire.Welcome(self.protocol, FEATURES))
+        self._say(wire.Welcome(self.protocol, self._features))
         self._say(wire.Server(self._identity))
         self._events.append(Greeted(message.name))
 
@@ -603,6 +649,8 @@ class Link:
             return
         self.protocol = message.protocol
         self.features = _agreed(message.features)
+        if wire.NODES in self.features and not self.is_relay:
+            self._ping_s, self._end_s = NODES_PING_S, NODES_END_S
         self.state = "live"
         if IDENTITY not in self.features:
             self._events.append(Greeted(""))
@@ -706,7 +754,8 @@ class Link:
         if request.lineage is None:
             pad.lineage = message.lineage
         cursor = pad.cursor(overlapping(message.version, pad.buffer.version), self)
-        channel = Channel(number, pad, cursor, message.role, request.site, self.features)
+        behind: set[int] | None = set() if self.is_relay else None
+        channel = Channel(number, pad, cursor, message.role, request.site, self.features, behind=behind)
         channel.goal = channel.theirs = message.version
         channel.again = cursor.version.missing(message.version) if self.is_for_one else 0
         channel.had = version.total
@@ -749,7 +798,9 @@ class Link:
             return
         try:
             revocable = self.side == "server" and not channel.is_owner
-            channel.pad.integrate(message.data, self, revocable=revocable, sender=channel.site)
+            # An owner checked what it sends to its relays.
+            senders = None if self.is_relay and self.side == "client" else channel.senders
+            channel.pad.integrate(message.data, self, revocable=revocable, senders=senders)
         except Contradiction:
             self._part(channel)
         except Irrevocable:
@@ -816,17 +867,27 @@ class Link:
         if channel is None:
             return
         pad = channel.pad
-        if self.side == "server":
+        if self.side == "server" and channel.behind is not None:
+            if message.site not in channel.behind:
+                return  # they have left, or their arrival was refused
+        elif self.side == "server":
             if message.site != channel.site:
                 raise wire.ForeignMessage("the presence of someone else")
             if isinstance(message, wire.Shown):
                 self.peer_name = message.name
         if message.here:
-            name = self.peer_name if self.side == "server" else message.name
+            is_theirs = self.side == "server" and channel.behind is None
+            name = self.peer_name if is_theirs else message.name
             colour = message.colour if isinstance(message, wire.Shown) else None
             pad.show(Person(message.site, name, message.caret, message.mark, message.calls, colour), now)
         else:
             pad.leave(message.site, now)
+
+    def _on_passed(self, message: wire.Arrived | wire.Departed | wire.Passed, now: float) -> None:
+        if not self.is_relay:
+            raise wire.ForeignMessage("a guest's message from somebody who is no relay")
+        if self._channel(message.channel) is not None:
+            self._events.append(message)
 
     def _on_request(self, message: wire.Request, now: float) -> None:
         """Pass a request on to the server if this peer may make it, else refuse it."""
@@ -989,6 +1050,7 @@ _HANDLERS: Final[dict[tuple[Side, str, type], _Handler]] = {
     ("client", "live", wire.FileForm): Link._on_notice,
     ("client", "live", wire.Renamed): Link._on_renamed,
     ("client", "live", wire.Discarded): Link._on_discarded,
+    ("client", "live", wire.Passed): Link._on_passed,
     ("server", "greeting", wire.Hello): Link._on_hello,
     ("server", "greeting", wire.Ping): Link._on_ping,
     ("server", "greeting", wire.Bye): Link._on_bye,
@@ -1003,6 +1065,9 @@ _HANDLERS: Final[dict[tuple[Side, str, type], _Handler]] = {
     ("server", "live", wire.Read): Link._on_question,
     ("server", "live", wire.Carry): Link._on_question,
     ("server", "live", wire.Close): Link._on_close,
+    ("server", "live", wire.Arrived): Link._on_passed,
+    ("server", "live", wire.Departed): Link._on_passed,
+    ("server", "live", wire.Passed): Link._on_passed,
     **{("client", "live", kind): handler for kind, handler in _BOTH_LIVE.items()},
     **{("server", "live", kind): handler for kind, handler in _BOTH_LIVE.items()},
 }

@@ -6,7 +6,7 @@ does no I/O: senders and stores hold cursors into its log, and `on_news` tells t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from crdt import Patch, StepPart, TextBuffer, Version
@@ -164,24 +164,28 @@ class Pad:
         return is_new
 
     def integrate(
-        self, data: bytes, origin: object, *, revocable: bool = False, sender: int | None = None
+        self, data: bytes, origin: object, *, revocable: bool = False, senders: Set[int] | None = None
     ) -> Patch:
         """Apply operations made elsewhere, and pass them on to every other cursor.
 
         Args:
             origin: the peer that they came from.
             revocable: refuse operations that nobody could undo.
-            sender: the site of the peer; operations that another site has reserved are refused.
+            senders: the sites of the peer; operations that another site has reserved are refused. None: the peer is trusted.
 
         Raises:
             ForeignOp: nothing of `data` was applied.
         """
         buffer = self.buffer
         before = buffer.version if buffer.waiting else None
-        if sender is None:
+        if senders is None:
             patch = buffer.integrate(data, revocable=revocable)
-        else:
+        elif len(senders) == 1:
+            [sender] = senders
             patch = buffer.integrate(data, revocable=revocable, reserved=self.reserved, sender=sender)
+        else:
+            others = {site: clock for site, clock in self.reserved.items() if site not in senders}
+            patch = buffer.integrate(data, revocable=revocable, reserved=others)
         repeated = buffer.take_repeated()
         if before is not None:
             # Operations that waited may count now. A cursor that was created meanwhile has not seen

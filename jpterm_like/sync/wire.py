@@ -87,6 +87,10 @@ NOTEBOOKS: Final = "notebooks"
 """The text of a notebook is its cells; an earlier release has its JSON instead, and would merge the one into the other."""
 RUNNING: Final = "running"
 """Cells of notebooks are run: messages 81 to 84."""
+NODES: Final = "nodes"
+"""Other servers have the same pads: a server that is silent is given up earlier. Said by servers that have others beside them."""
+RELAYING: Final = "relaying"
+"""Nodes relay pads of each other: messages 90 to 92."""
 RECORDS: Final = "records"
 """Records beside a pad, such as the outputs of a notebook, are read on a channel of their own: message 80."""
 FEATURES: Final[tuple[str, ...]] = (
@@ -108,6 +112,8 @@ FEATURES: Final[tuple[str, ...]] = (
     NOTEBOOKS,
     RECORDS,
     RUNNING,
+    RELAYING,
+    NODES,
 )
 """What this release can do beyond the protocol, as `Hello` and `Welcome` say it. A message or a field value that came with a
 feature is only sent to a peer that has the feature too. The fields of a message never change; a new message has a new number."""
@@ -1076,6 +1082,43 @@ class Clear(RunningRequest):
     cells: Annotated[tuple[str, ...], texts_up_to(RUNS_MAX, NAME_LENGTH_MAX)]
 
 
+PASSED_BYTES_MAX: Final = FRAME_BYTES_MAX
+"""A frame that is passed on between a guest of a relay and the owner of the pad."""
+GuestNumber = Annotated[int, up_to(REQUEST_MAX)]
+"""Of a guest of a relay; the relay chose it."""
+
+
+@message(90, feature=RELAYING)
+class Arrived(Message):
+    """A guest of this relay opens the pad; what they say to its owner follows in `Passed`."""
+
+    channel: ChannelNumber
+    """That of the relay itself."""
+    guest: GuestNumber
+    who: Annotated[str, text_up_to(PATH_LENGTH_MAX)]
+    """Whose rights the guest has, as the log names them."""
+    role: Literal["view", "edit", "own"]
+    """What the relay found that the guest may do."""
+    may_run: bool
+
+
+@message(91, feature=RELAYING)
+class Departed(Message):
+    """A guest of this relay has left the pad."""
+
+    channel: ChannelNumber
+    guest: GuestNumber
+
+
+@message(92, feature=RELAYING)
+class Passed(Message):
+    """A frame from a guest of a relay to the owner of the pad, or back. Text and carets are not passed so; they are on the relay's channel."""
+
+    channel: ChannelNumber
+    guest: GuestNumber
+    frame: Annotated[bytes, bytes_up_to(PASSED_BYTES_MAX)]
+
+
 # ---------------------------------------------------------------------- frames
 
 
@@ -1110,7 +1153,9 @@ def decode_long(frame: bytes) -> Message:
         ForeignMessage: see `decode`; or it carries no version, and so needs no pieces.
     """
     message = _decode(frame, LONG_BYTES_MAX)
-    if not isinstance(message, (Open, Opened, OpenedSince, Stored, Saved, SavedSince, Check, Held, Ancestor)):
+    if not isinstance(
+        message, (Open, Opened, OpenedSince, Stored, Saved, SavedSince, Check, Held, Ancestor, Passed)
+    ):
         raise ForeignMessage(f"{type(message).__name__} in pieces")
     return message
 

@@ -587,20 +587,20 @@ def test_what_somebody_here_has_done_before_may_come_from_others() -> None:
     later = ann.take_changes()
     for message in (later, before + later):
         with pytest.raises(Contradiction):
-            pad.integrate(message, None, sender=7)
+            pad.integrate(message, None, senders={7})
     assert pad.buffer.text == ""
-    pad.integrate(before, None, sender=7)
+    pad.integrate(before, None, senders={7})
     assert pad.buffer.text == "before "
-    pad.integrate(later, None, sender=site)
-    pad.integrate(before + later, None, sender=7)
+    pad.integrate(later, None, senders={site})
+    pad.integrate(before + later, None, senders={7})
     assert pad.buffer.text == "later before "
     # A key that goes on is known by its bytes, and nothing is read of it.
     ann.replace(len("later "), len("later "), "k", 2.0)
-    pad.integrate(ann.take_changes(), None, sender=site)
+    pad.integrate(ann.take_changes(), None, senders={site})
     key = NextKey(site, ann.version.get(site)).write_character("e")
     with pytest.raises(Contradiction):
-        pad.integrate(key, None, sender=7)
-    pad.integrate(key, None, sender=site)
+        pad.integrate(key, None, senders={7})
+    pad.integrate(key, None, senders={site})
     assert pad.buffer.text == "later kebefore "
 
 

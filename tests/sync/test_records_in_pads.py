@@ -45,7 +45,7 @@ class Star:
             for cursor, pad, origin in ((down, person, self.hub), (up, self.hub, person)):
                 message = cursor.take(self.rng.choice([40, 300, 5000]))
                 if message is not None:
-                    pad.integrate(message, origin, sender=origin.buffer.site)
+                    pad.integrate(message, origin, senders={origin.buffer.site})
 
 
 def test_pads_with_records_come_to_the_same() -> None:
