@@ -108,8 +108,8 @@ class Admission:
                 self._tasks.start(self._open_after(former, connection, wanted), connection)
                 return
             elsewhere = await self._names.find_elsewhere(connection.rights, opened, wanted.document)
-            if not opened.is_open:  # nobody had it open, so it was closed meanwhile
-                opened = await self._documents.open(name, path)
+            # Nobody had it open, so it may have been closed meanwhile, or is just being closed.
+            opened = await self._documents.open(name, path)
             role = self._moderation.role(connection, opened)
             if role is None:  # permissions may have been granted since the file was read
                 await opened.document.reread()
