@@ -19,6 +19,7 @@ hypothesis.settings.load_profile("any machine")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of the tests with chance in them, so that the suite takes minutes; `tests/trust/__main__.py` has more."""
     parser.addoption("--seeds", type=int, default=250, help="how many seeds the network simulation tries")
+    parser.addoption("--clusters", type=int, default=100, help="how many clusters are simulated")
     parser.addoption("--seed", type=int, default=None, help="try this one seed only")
     parser.addoption("--cuts", type=int, default=40, help="how often the power goes")
     parser.addoption("--frames", type=int, default=12_000, help="how many frames of nonsense are sent")

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Set
+from collections.abc import Callable, Set
+from pathlib import Path
 from typing import Final
 
-from jpterm_like.access.permissions import OWNER
+from jpterm_like.access.permissions import OWNER, Role
 from jpterm_like.errors import JptermError
 from jpterm_like.files.read import FileProblem
 from jpterm_like.server.connections import Connection, OpenDocument
@@ -23,7 +24,7 @@ from jpterm_like.server.moderation import Moderation
 from jpterm_like.server.open_documents import OpenDocuments
 from jpterm_like.server.shared_folder import SharedFiles
 from jpterm_like.server.tasks import Tasks
-from jpterm_like.storage.base import StoreBusy
+from jpterm_like.storage.base import StoreBusy, StoreElsewhere
 from jpterm_like.sync import events
 from jpterm_like.sync.wire import NOTEBOOKS
 
@@ -45,6 +46,7 @@ class Admission:
         connections: all that there are; it is read, never changed.
         files: what is shared.
         descriptors: how many documents there is room for.
+        relay: lets a connection into a document that another node owns, as far as this server relays; returns whether it does.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Admission:
         moderation: Moderation,
         tasks: Tasks,
         descriptors: Descriptors,
+        relay: Callable[[Connection, events.OpenRequested, str, Path, Role], bool] = lambda *_: False,
     ) -> None:
         self._connections = connections
         self._files = files
@@ -64,6 +67,7 @@ class Admission:
         self._moderation = moderation
         self._tasks = tasks
         self._descriptors = descriptors
+        self._relay = relay
         self._pings = itertools.count()
         self.admitted = 0
         """Openings so far."""
@@ -104,7 +108,8 @@ class Admission:
                 return
             self._check_room_for(connection, name)
             opened = await self._documents.open(name, path)
-            if not has_asked and (former := self._former_ones(opened, connection, wanted)):
+            is_relay = connection.link.is_relay
+            if not has_asked and not is_relay and (former := self._former_ones(opened, connection, wanted)):
                 self._tasks.start(self._open_after(former, connection, wanted), connection)
                 return
             elsewhere = await self._names.find_elsewhere(connection.rights, opened, wanted.document)
@@ -120,6 +125,12 @@ class Admission:
                 if not opened.members:
                     self._documents.close_soon_if_unused(opened)
                 return
+        except StoreElsewhere:
+            assert role is not None
+            if not self._relay(connection, wanted, name, path, role):
+                sentence = f"{name} is open at another node."
+                connection.link.refuse("busy", sentence, channel=number)
+            return
         except StoreBusy:
             sentence = f"{name} is held by another server that uses the same store: stop one of them."
             connection.link.refuse("busy", sentence, channel=number)
@@ -154,6 +165,7 @@ class Admission:
             connection.link.refuse("store", document.warnings[0], channel=number)
             return
         opened.members[connection, number] = wanted.site
+        connection.note_site(wanted.site)
         is_same = wanted.lineage == document.pad.buffer.lineage
         document.pad.reserved[wanted.site] = wanted.version.get(wanted.site) if is_same else 0
         connection.documents[number] = opened
@@ -200,14 +212,7 @@ class Admission:
         self, former: list[Connection], connection: Connection, wanted: events.OpenRequested
     ) -> None:
         """Ping former connections, and continue the opening once each has answered or has ended."""
-        loop = asyncio.get_running_loop()
-        number = next(self._pings)
-        answers: dict[asyncio.Future[None], Connection] = {}
-        for other in self._connections & set(former):
-            answer = other.pings[number] = loop.create_future()
-            answers[answer] = other
-            other.link.ping(number)
-            other.wake()
+        answers = {self.ask(other): other for other in self._connections & set(former)}
         waiting: set[asyncio.Future[None]] = set(answers)
         if waiting:
             _, waiting = await asyncio.wait(waiting, timeout=ANSWER_S)
@@ -218,6 +223,14 @@ class Admission:
             await asyncio.wait(waiting)
         await self.open(connection, wanted, has_asked=True)
         connection.wake()
+
+    def ask(self, connection: Connection) -> asyncio.Future[None]:
+        """Ping a connection; the future is done once it has answered, or has ended."""
+        number = next(self._pings)
+        answer = connection.pings[number] = asyncio.get_running_loop().create_future()
+        connection.link.ping(number)
+        connection.wake()
+        return answer
 
     def note_answer(self, connection: Connection, question: int) -> None:
         """Note that a connection has answered a ping, or has ended."""
@@ -337,6 +350,7 @@ class Admission:
         connection.roles.pop(number, None)
         connection.since.pop(number, None)
         site = opened.members.pop((connection, number))
+        connection.forget_site(site)
         del opened.document.pad.reserved[site]
         opened.document.pad.leave(site, asyncio.get_running_loop().time())
         if not opened.members:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Protocol
 
-from jpterm_like.server.connections import OpenDocument
+from jpterm_like.server.connections import Connection, OpenDocument
 from jpterm_like.server.group_commit import GroupCommit
 
 TICK_S: Final = 0.02
@@ -21,6 +22,16 @@ SLICE_S: Final = 0.01
 """After sending for this long, tasks that read get a turn."""
 
 
+class Audience(Protocol):
+    """A document of this node or of another one, and the connections that have it open here."""
+
+    @property
+    def is_open(self) -> bool: ...
+
+    @property
+    def members(self) -> Mapping[tuple[Connection, int], int]: ...
+
+
 class Broadcast:
     """Collects which documents have news, and flushes their connections at each tick.
 
@@ -30,14 +41,14 @@ class Broadcast:
 
     def __init__(self, commits: GroupCommit) -> None:
         self._commits = commits
-        self._news: set[OpenDocument] = set()
+        self._news: dict[Audience, None] = {}
         self._has_news = asyncio.Event()
         self.last_sent_at = 0.0
         """When news was sent last, monotonic."""
 
-    def note(self, opened: OpenDocument) -> None:
+    def note(self, opened: Audience) -> None:
         """Have the next tick look at a document."""
-        self._news.add(opened)
+        self._news[opened] = None
         self._has_news.set()
 
     async def run(self) -> None:
@@ -49,19 +60,21 @@ class Broadcast:
 
     async def _send(self) -> float:
         """Flush every connection of each document that has news; return the delay until the next tick."""
-        news, self._news = self._news, set()
+        news, self._news = self._news, {}
         loop = asyncio.get_running_loop()
         count, fullest, turn = 0, 0, loop.time()
         self.last_sent_at = turn
         for opened in news:
             if not opened.is_open:
                 continue
-            count, fullest = count + len(opened.members), max(fullest, len(opened.members))
+            before = count
             for connection, _ in list(opened.members):
                 connection.flush()
+                count += connection.is_line
                 if loop.time() - turn > SLICE_S:
                     await asyncio.sleep(0)
                     turn = loop.time()
-            if opened.document.saver.behind:
+            fullest = max(fullest, count - before)
+            if isinstance(opened, OpenDocument) and opened.document.saver.behind:
                 self._commits.request(opened)
         return max(TICK_S, min(TICK_SHARE_S * fullest, TICK_LONG_S), CROWD_SHARE_S * count)

@@ -10,6 +10,7 @@ from jpterm_like.conversation import Conversation
 from jpterm_like.server.document import Document
 from jpterm_like.server.merge_turn import Turn
 from jpterm_like.server.mount import UNMOUNTED, Mount
+from jpterm_like.sync.channel import Channel
 from jpterm_like.sync.frame_cache import FrameCache
 from jpterm_like.sync.link import Link
 
@@ -43,6 +44,17 @@ class Connection:
         self.pings: dict[int, asyncio.Future[None]] = {}
         """Pings by their numbers; each future is done when its answer has come, or the connection has ended."""
 
+    @property
+    def is_line(self) -> bool:
+        """Whether it is a connection of its own to this server, and no guest behind a relay."""
+        return True
+
+    def note_site(self, site: int) -> None:
+        """Note that an opening with this site was admitted; before anything of it can arrive."""
+
+    def forget_site(self, site: int) -> None:
+        """Note that it has left."""
+
     def wake(self) -> None:
         """Have the writer send what there is to send, as soon as it has its turn."""
         if self.conversation is not None:
@@ -52,6 +64,10 @@ class Connection:
         """Send what there is to send now."""
         if self.conversation is not None:
             self.conversation.flush()
+
+    def text_channel(self, number: int) -> Channel | None:
+        """The channel on which the text of a document goes to this connection; None before it is admitted."""
+        return self.link.channels.get(number)
 
 
 class OpenDocument:

@@ -39,6 +39,9 @@ class GroupCommit:
         self._cpu_clock = cpu_clock
         self._requested: dict[OpenDocument, None] = {}
         self._has_requests = asyncio.Event()
+        self.on_lost: Callable[[OpenDocument], Awaitable[None]] | None = None
+        """With other nodes: called with a document whose store was lost, while the lock is held. It is not made anew then, because another
+        node may own it."""
         self.lock = asyncio.Lock()
         """Held during a commit. While somebody else holds it, no store is in use here."""
 
@@ -152,6 +155,9 @@ class GroupCommit:
         The caller holds the lock.
         """
         document = opened.document
+        if self.on_lost is not None:
+            await self.on_lost(opened)
+            return
         if self._root is not None:
             try:
                 await asyncio.to_thread(self._root.check)

@@ -12,9 +12,9 @@ def guests_of(opened: OpenDocument) -> tuple[Guest, ...]:
     version = pad.buffer.version
     found = []
     for (connection, number), site in opened.members.items():
-        channel = connection.link.channels.get(number)
-        if channel is None:
-            continue  # not admitted yet
+        channel = connection.text_channel(number)
+        if channel is None or connection.link.is_relay:
+            continue  # not admitted yet, or nobody
         missing = 0 if channel.cursor.done else channel.cursor.version.missing(version)
         person = pad.presences.find(site)
         name = connection.link.peer_name if person is None else person[0].name

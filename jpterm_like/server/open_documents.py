@@ -367,7 +367,9 @@ class OpenDocuments:
                     await self._take_late_writes(opened)
                     await self._commits.commit(opened)
                     is_written = await asyncio.to_thread(opened.document.has_writers_of_replaced_files)
-                    if opened.runner is not None and opened.runner.is_busy:
+                    if not opened.is_open:
+                        pass  # another node has taken it meanwhile
+                    elif opened.runner is not None and opened.runner.is_busy:
                         pass  # it says so when it is done
                     elif opened.document.is_stored and not is_written:
                         await self._close(opened)
@@ -413,6 +415,17 @@ class OpenDocuments:
             await self._close(opened)
             await asyncio.to_thread(restart_history, self._storage, name)
 
+    async def drop_lost(self, opened: OpenDocument) -> bool:
+        """Close a document whose store was lost, and leave its pad as it is; return whether it was open. The caller holds the lock of the
+        group commit."""
+        if not opened.is_open:
+            return False
+        del self.by_name[opened.document.name]
+        opened.is_open = False
+        self._upkeep.watch_files()
+        await asyncio.to_thread(opened.document.saver.store.abandon)
+        return not self.is_draining
+
     async def _close(self, opened: OpenDocument) -> None:
         """Bring a document to the disk and close it. The caller holds the lock of its name, so nobody opens it meanwhile."""
         document = opened.document
@@ -435,6 +448,8 @@ class OpenDocuments:
         async with (
             self._commits.lock
         ):  # a commit that is under way uses the store, the next one leaves it out
+            if not opened.is_open:
+                return
             del self.by_name[document.name]
             opened.is_open = False
         buffer = document.pad.buffer

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from jpterm_like import clock
-from jpterm_like.access.permissions import OWNER, Rights
+from jpterm_like.access.permissions import OWNER, Rights, Role
 from jpterm_like.background import restart_on_failure
 from jpterm_like.conversation import Conversation
 from jpterm_like.errors import JptermError
@@ -36,6 +36,8 @@ from jpterm_like.server.moderation import CROWDED_RETRY_S, Moderation
 from jpterm_like.server.mount import UNMOUNTED, Mount
 from jpterm_like.server.open_documents import OpenDocuments
 from jpterm_like.server.people import People
+from jpterm_like.server.relay import Connect, Relays
+from jpterm_like.server.relayed_guests import RelayedGuests
 from jpterm_like.server.shared_folder import SharedFiles
 from jpterm_like.server.tasks import Tasks
 from jpterm_like.server.text_reader import TextReader
@@ -78,6 +80,7 @@ class Server:
         cpu_clock: the time that this process has computed so far, in seconds; by default it seems idle.
         state: the user's state folder, which has the collections whose packs are carried; None: none are.
         kernels: runs the cells of notebooks; None: nothing is run here.
+        connect: connects to the node that owns a document, so that this one relays it; None: no other node uses the storage.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class Server:
         cpu_clock: Callable[[], float] = lambda: 0.0,
         state: Path | None = None,
         kernels: Kernels | None = None,
+        connect: Connect | None = None,
     ) -> None:
         self._state = state
         self._kernels = kernels
@@ -143,7 +147,22 @@ class Server:
             self._moderation,
             self._tasks,
             descriptors,
+            self._relay,
         )
+        self.relays = Relays(
+            self.documents,
+            self._admission,
+            self._broadcast,
+            self._moderation,
+            self._tasks,
+            files,
+            self._handle,
+            connect,
+        )
+        self._has_other_nodes = connect is not None
+        if connect is not None:
+            self._commits.on_lost = self._lose
+        self._guests = RelayedGuests(self.connections, self._admission, self._moderation, self._handle)
         self.idle_since = 0.0
         """When the last connection ended, monotonic."""
 
@@ -162,6 +181,8 @@ class Server:
         self._tasks.start(self.names.recover_all())
         if self._watcher is not None:
             self._tasks.start(restart_on_failure(self._upkeep.run_watch))
+        if self._has_other_nodes:
+            self._tasks.start(restart_on_failure(self.relays.run))
 
     @property
     def busy(self) -> bool:
@@ -174,6 +195,8 @@ class Server:
         await self._upkeep.autosave_all()
         await self._commits.commit_all(list(self.documents.by_name.values()))
         for connection in self.connections:
+            if not connection.is_line:
+                continue  # its relay goes on
             connection.link.end("draining", "The server is shutting down.", DRAIN_RETRY_S)
             connection.wake()
         if self.connections:
@@ -200,13 +223,21 @@ class Server:
         mount: Mount = UNMOUNTED,
         *,
         may_run: bool = False,
+        is_relay: bool = False,
     ) -> None:
         """Serve one connection until it ends. Its failures concern no other one. With `may_run` it may run cells of the notebooks that it may
-        write: that is, any program, as the user of this process."""
+        write: that is, any program, as the user of this process. `is_relay`: it is another node, whose guests come over this one line."""
         loop = asyncio.get_running_loop()
         rights = self._moderation.changeable(rights)
         may_run = may_run and self._kernels is not None
-        link = Link("server", "", loop.time(), self._identity)
+        link = Link(
+            "server",
+            "",
+            loop.time(),
+            self._identity,
+            is_relay=is_relay,
+            has_other_nodes=self._has_other_nodes,
+        )
         connection = Connection(link, rights, mount, may_run=may_run)
         if self.documents.is_draining:
             await transport.close()
@@ -229,6 +260,9 @@ class Server:
             await connection.conversation.run()
         finally:
             deadline.cancel()
+            if is_relay:
+                self._guests.leave_all(connection)
+            self.relays.leave_all(connection)
             for number in list(connection.documents):
                 self._admission.leave(connection, number)
                 connection.link.detach(number)
@@ -246,7 +280,23 @@ class Server:
             connection.link.end("deadline", f"No greeting came within {GREETING_S:.0f} seconds.")
             connection.wake()
 
+    def _relay(
+        self, connection: Connection, wanted: events.OpenRequested, name: str, path: Path, role: Role
+    ) -> bool:
+        """Let a guest into a document of another node. A relay comes to its owner alone: else two nodes would be relays of each other."""
+        if not self._has_other_nodes or not connection.is_line or connection.link.is_relay:
+            return False
+        self.relays.open(connection, wanted, name, path, role)
+        return True
+
+    async def _lose(self, opened: OpenDocument) -> None:
+        """Go on as a relay with a document whose store was lost. The lock of the group commit is held."""
+        if await self.documents.drop_lost(opened):
+            self.relays.lose(opened)
+
     async def _handle(self, connection: Connection, event: events.Event) -> None:
+        if self.relays.handle(connection, event):
+            return
         match event:
             case events.OpenRequested():
                 name = connection.mount.local_name(event.path)
@@ -314,6 +364,8 @@ class Server:
                 self._tasks.start(self._read_text(connection, request, path, start))
             case wire.Carry(request, collection, folder):
                 self._tasks.start(self._carry(connection, request, collection, folder), connection)
+            case wire.Arrived() | wire.Departed() | wire.Passed():
+                await self._guests.handle(connection, event)
             case wire.Done(request):
                 self._admission.note_answer(connection, request)
             case wire.RunningRequest():
@@ -323,6 +375,8 @@ class Server:
             case events.Left(channel) if connection.records.pop(channel, None) is not None:
                 connection.link.detach(channel)
             case events.Left(channel):
+                if connection.link.is_relay:
+                    self._guests.leave_all(connection, channel)
                 self._admission.leave(connection, channel)
                 connection.link.detach(channel)
                 for number in [each for each, beside in connection.records.items() if beside == channel]:
@@ -548,7 +602,7 @@ class Server:
     def figures(self) -> dict[str, int]:
         """Figures for monitoring."""
         return {
-            "connections": len(self.connections),
+            "connections": sum(connection.is_line for connection in self.connections),
             "documents": len(self.documents.by_name),
             "documents_to_be_stored": self._commits.requested_count,
             "openings_total": self._admission.admitted,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -14,7 +15,7 @@ from jpterm_like.server.connections import OpenDocument
 from jpterm_like.server.file_list import FileList
 from jpterm_like.server.group_commit import GroupCommit
 from jpterm_like.server.tasks import Tasks
-from jpterm_like.storage.base import StorageError
+from jpterm_like.storage.base import StorageError, StoreLost
 
 SAVE_RETRY_S: Final = 5.0
 """Delay before the next try after a plain file could not be written."""
@@ -122,7 +123,8 @@ class Upkeep:
         """Replace the log by a snapshot if it has grown long: a document may stay open for months (F19)."""
         saver = opened.document.saver
         if opened.compaction is None and saver.wants_compaction():
-            opened.compaction = self._tasks.start(self._compact(opened, saver.prepare_compaction()))
+            with contextlib.suppress(StoreLost):  # the commit that was requested finds that, too
+                opened.compaction = self._tasks.start(self._compact(opened, saver.prepare_compaction()))
 
     async def _compact(self, opened: OpenDocument, compact: Callable[[], None]) -> None:
         try:

@@ -6,23 +6,37 @@ the relay gives it to its guests.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from crdt import Version
 from jpterm_like.sync import wire
 from jpterm_like.sync.channel import Channel, SilentChannel
+from jpterm_like.sync.events import Event
 from jpterm_like.sync.frame_cache import FrameCache
 from jpterm_like.sync.link import Link
 from jpterm_like.sync.pad import Pad
 from jpterm_like.sync.wire import Role
 
-_NOTHING = Version().encode()
+_NOTHING: Final = Version().encode()
+
+ALL_BYTES: Final = 1 << 40
+"""More than ever waits for one guest: the line of the relay bounds that."""
 
 
 class StandIn(Link):
     """See the module."""
 
     _is_merging = False
+
+    def hear(self, frame: bytes, now: float) -> list[Event]:
+        """Process a frame that the relay passed on; see `Link.receive`."""
+        return self.receive(frame, now)
+
+    def take_frames(self, now: float) -> Sequence[bytes]:
+        """All frames that the relay is to pass on."""
+        return self.next_frames(now, ALL_BYTES)
 
     def _channel_of(
         self, request: wire.Open, pad: Pad, known: Version, role: Role, frames: FrameCache | None

@@ -439,6 +439,8 @@ class Shape(NamedTuple):
     """Of a request."""
     act: str
     """What a request does, as a verb with its object: "count the words"."""
+    may_repeat: bool
+    """Whether a request may be carried out twice, where nobody knows whether it was."""
 
 
 class Message:
@@ -461,7 +463,12 @@ M = TypeVar("M", bound=Message)
 
 @dataclass_transform(frozen_default=True)
 def message(
-    number: int, *, feature: str | None = None, needs: Need = "edit", act: str = ""
+    number: int,
+    *,
+    feature: str | None = None,
+    needs: Need = "edit",
+    act: str = "",
+    may_repeat: bool = False,
 ) -> Callable[[type[M]], type[M]]:
     """Make a class a message with this number.
 
@@ -469,6 +476,7 @@ def message(
         feature: what it came with.
         needs: what the peer must be allowed, for a request.
         act: what a request does, for the sentence of a refusal ("… cannot ACT: update it.").
+        may_repeat: whether a request may be carried out twice.
     """
 
     def register(plain: type[M]) -> type[M]:
@@ -477,7 +485,13 @@ def message(
         hints = get_type_hints(kind, include_extras=True)
         names = tuple(field.name for field in fields(kind))  # type: ignore[arg-type]
         kind.shape = Shape(
-            number, names, tuple(_check_of(hints[name]) for name in names), feature, needs, act
+            number,
+            names,
+            tuple(_check_of(hints[name]) for name in names),
+            feature,
+            needs,
+            act,
+            may_repeat,
         )
         MESSAGES[number] = kind
         return kind
@@ -601,7 +615,7 @@ class Presence(Message):
     """How often that person has asked the others to look at their caret."""
 
 
-@message(8)
+@message(8, may_repeat=True)
 class Save(Request):
     """Write the plain file, with everything that I sent before this."""
 
@@ -667,7 +681,7 @@ class Notice(Message):
     sentence: Sentence
 
 
-@message(17)
+@message(17, may_repeat=True)
 class Merged(Request):
     """My text of another history is in what I sent before this. The answer comes once that is on the disk, or the disk refuses."""
 
@@ -801,7 +815,7 @@ class Elsewhere(Message):
     path: Path
 
 
-@message(42, feature=DISCARDING, act="compare the file with the text")
+@message(42, feature=DISCARDING, act="compare the file with the text", may_repeat=True)
 class Compare(Request):
     """Compare the plain file with the text; if it holds it, call that saved. The file is not written."""
 

@@ -20,6 +20,7 @@ import pytest
 
 LONG: Final = {
     "--seeds": 100_000,
+    "--clusters": 200_000,
     "--cuts": 20_000,
     "--rot": 100_000,
     "--rounds": 1_000,
@@ -52,6 +53,7 @@ LONG: Final = {
 
 CI: Final = {
     "--seeds": 2_000,
+    "--clusters": 2_000,
     "--cuts": 300,
     "--rot": 2_000,
     "--rounds": 100,
@@ -84,6 +86,7 @@ CI: Final = {
 TESTS: Final = (
     "tests/crdt/test_records.py",
     "tests/sync",
+    "tests/nodes",
     "tests/storage",
     "tests/packs",
     "tests/places",
