@@ -150,6 +150,11 @@ SYNONYMS: Final[dict[str, str]] = {
     "clear_all_outputs": "remove outputs, erase, strip, jupyter, notebook",
     "new_cell": "insert cell, add cell, jupyter, notebook",
     "split_cell": "divide, jupyter, notebook, cut in two",
+    "join_cells": "merge cells, merge with cell below, combine, jupyter, notebook",
+    "move_cell_up": "reorder, raise, jupyter, notebook",
+    "move_cell_down": "reorder, lower, jupyter, notebook",
+    "delete_cell": "remove cell, cut cell, jupyter, notebook",
+    "cell_type": "to markdown, to code, to raw, convert, heading, jupyter, notebook",
     "help": "keybindings, key bindings, shortcuts, keyboard, cheat sheet, manual, hotkeys, docs, ?, commands, keys, tutorial, about",
 }
 

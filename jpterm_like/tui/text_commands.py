@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from jpterm_like.tui.commands import (
     basic,
+    cell_edits,
     cells,
     filter_lines,
     folding,
@@ -36,6 +37,7 @@ COMMAND_OWNERS: Final[tuple[tuple[ModuleType | type, str], ...]] = (
         (module, "")
         for module in (
             basic,
+            cell_edits,
             cells,
             lines,
             filter_lines,

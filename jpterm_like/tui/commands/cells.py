@@ -1,13 +1,13 @@
-"""Commands of a notebook: run cells, the kernel, what cells gave, and cells as such."""
+"""Commands of a notebook: run cells, the kernel, and what cells gave. Cells as such are in `cell_edits`."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Literal
 
+from jpterm_like.tui.commands.cell_edits import do_new_cell, outputs_in
 from jpterm_like.tui.commands.editing import Editing
-from jpterm_like.tui.text.cell_markers import kind_at, kind_of_marker
+from jpterm_like.tui.text.cell_markers import kind_at
 
 if TYPE_CHECKING:
     from jpterm_like.tui.commands.outputs import Outputs
@@ -24,12 +24,17 @@ MENU: Final = (
     ("clear_all_outputs", "Clear the outputs of all cells"),
     ("new_cell", "New cell below"),
     ("split_cell", "Split the cell at the caret"),
+    ("join_cells", "Join the cell with the next"),
+    ("move_cell_up", "Move the cell up"),
+    ("move_cell_down", "Move the cell down"),
+    ("delete_cell", "Delete the cell"),
+    ("cell_type", "Change the type of the cell"),
 )
 """What the menu offers: commands and their titles."""
 
 
 def do_notebook_menu(editor: Editing) -> None:
-    if _outputs(editor) is None:
+    if outputs_in(editor) is None:
         return
     choices = [(id, title, editor.keymap.key_label(id)) for id, title in MENU]
     title = editor.session.kernel_line or "Notebook: no kernel yet; running a cell starts one"
@@ -41,7 +46,7 @@ def do_notebook_menu(editor: Editing) -> None:
 
 def do_run_cell(editor: Editing) -> None:
     """Run the cell of the caret."""
-    outputs = _outputs(editor)
+    outputs = outputs_in(editor)
     if outputs is not None:
         _run_here(editor, outputs)
         editor.update()
@@ -49,7 +54,7 @@ def do_run_cell(editor: Editing) -> None:
 
 def do_run_and_next(editor: Editing) -> None:
     """Run the cell of the caret, and go to the next one; behind the last one a cell begins."""
-    outputs = _outputs(editor)
+    outputs = outputs_in(editor)
     if outputs is None:
         return
     lines = editor.text_layout.lines
@@ -62,13 +67,13 @@ def do_run_and_next(editor: Editing) -> None:
 
 
 def do_run_all_cells(editor: Editing) -> None:
-    if _outputs(editor) is not None:
+    if outputs_in(editor) is not None:
         _run(editor, _code_cells(editor, len(editor.session.buffer)))
 
 
 def do_run_cells_above(editor: Editing) -> None:
     """Run the cells of code above that of the caret."""
-    outputs = _outputs(editor)
+    outputs = outputs_in(editor)
     if outputs is None:
         return
     lines, rows = editor.text_layout.lines, outputs.blocks.cells.rows
@@ -127,7 +132,7 @@ def do_stop_kernel(editor: Editing) -> None:
 
 
 def do_restart_and_run(editor: Editing) -> None:
-    if _outputs(editor) is None:
+    if outputs_in(editor) is None:
         return
     session = editor.session
 
@@ -144,13 +149,13 @@ def do_restart_and_run(editor: Editing) -> None:
 
 
 def _ask_and_command(editor: Editing, verb: Literal["restart", "stop"], title: str, done: str) -> None:
-    if _outputs(editor) is not None:
+    if outputs_in(editor) is not None:
         body = "Its variables are lost, for everybody in this notebook."
         editor.ask_yes(title, body, verb.capitalize(), lambda: _command(editor, verb, done))
 
 
 def _command(editor: Editing, verb: Literal["interrupt", "restart", "stop"], done: str) -> None:
-    if _outputs(editor) is None:
+    if outputs_in(editor) is None:
         return
     session = editor.session
 
@@ -164,7 +169,7 @@ def _command(editor: Editing, verb: Literal["interrupt", "restart", "stop"], don
 
 def do_answer_cell(editor: Editing) -> None:
     """Answer the question of a cell, the caret's or else the first that asks one."""
-    outputs = _outputs(editor)
+    outputs = outputs_in(editor)
     if outputs is None:
         return
     from jpterm_like.notebook.outputs import Asks
@@ -191,53 +196,17 @@ def _answer(editor: Editing, run: str) -> Callable[[str], None]:
     return lambda line: editor.in_background(editor.session.answer_input(run, line))
 
 
-# ------------------------------------------------------------------ outputs and cells
+# ------------------------------------------------------------------ outputs
 
 
 def do_clear_outputs(editor: Editing) -> None:
     """Remove what the cell of the caret gave."""
-    outputs = _outputs(editor)
+    outputs = outputs_in(editor)
     if outputs is not None:
         cell = outputs.blocks.cells.at(editor.text_layout.lines.row(editor.cursor.caret))
         editor.in_background(editor.session.clear_outputs([cell] if cell else []))
 
 
 def do_clear_all_outputs(editor: Editing) -> None:
-    if _outputs(editor) is not None:
+    if outputs_in(editor) is not None:
         editor.in_background(editor.session.clear_outputs([]))
-
-
-def do_new_cell(editor: Editing) -> None:
-    """Begin a cell of code below that of the caret."""
-    outputs = _outputs(editor)
-    if outputs is not None:
-        lines = editor.text_layout.lines
-        end = lines.span(outputs.blocks.cells.last_row(lines.row(editor.cursor.caret)))[1]
-        editor.session.break_undo()
-        editor.replace(end, end, f"\n# %% id={secrets.token_hex(4)}\n")
-
-
-def do_split_cell(editor: Editing) -> None:
-    """Let a cell of the same kind begin at the caret."""
-    outputs = _outputs(editor)
-    if outputs is None:
-        return
-    lines, caret = editor.text_layout.lines, editor.cursor.caret
-    row, column = lines.place(caret)
-    line = editor.text_layout.line
-    if kind_of_marker(line(row)) is not None:
-        editor.say("The caret is on the rule of a cell: go into the cell to split it.")
-        return
-    kind = kind_at(line, row)
-    marker = f"# %%{'' if kind == 'code' else f' [{kind}]'} id={secrets.token_hex(4)}"
-    is_last = row == outputs.blocks.cells.last_row(row)
-    before = "\n" if column else ""
-    after = "" if column == lines.length(row) and column and not is_last else "\n"
-    editor.session.break_undo()
-    editor.replace(caret, caret, f"{before}{marker}{after}")
-
-
-def _outputs(editor: Editing) -> Outputs | None:
-    if editor.outputs is None:
-        editor.say("This text is no notebook.")
-    return editor.outputs

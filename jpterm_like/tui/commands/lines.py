@@ -16,6 +16,7 @@ from jpterm_like.tui.commands.lists import continue_line, indent_item, outdent_i
 from jpterm_like.tui.commands.pairs import delete_empty_pair
 from jpterm_like.tui.syntax.languages import language_of
 from jpterm_like.tui.text.brackets import PAIRS
+from jpterm_like.tui.text.cell_markers import kind_of_marker
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.minimal_edits import replace_pieces, trim
 
@@ -185,7 +186,18 @@ def do_toggle_comment(editor: Editing) -> None:
 # Lines as a whole
 
 
+def _is_on_marker(editor: Editing) -> bool:
+    """Whether the caret is on the rule of a notebook's cell, and nothing is selected: what is moved is the cell."""
+    if editor.outputs is None or editor.cursor.mark is not None:
+        return False
+    lines = editor.text_layout
+    return kind_of_marker(lines.line(lines.lines.row(editor.cursor.caret))) is not None
+
+
 def do_move_lines_up(editor: Editing) -> None:
+    if _is_on_marker(editor):
+        editor.run("move_cell_up")
+        return
     first, last = _rows(editor)
     if first == 0:
         return
@@ -202,6 +214,9 @@ def do_move_lines_up(editor: Editing) -> None:
 
 
 def do_move_lines_down(editor: Editing) -> None:
+    if _is_on_marker(editor):
+        editor.run("move_cell_down")
+        return
     first, last = _rows(editor)
     lines = editor.text_layout.lines
     if last + 1 == len(lines):

@@ -15,13 +15,23 @@ class CellRows:
 
     def __init__(self, text_layout: TextLayout) -> None:
         self._layout = text_layout
-        parts = [part for part in parts_of(text_layout.buffer.text) if part.marker_end > part.start]
+        text = text_layout.buffer.text
+        # One in the middle of a line has lost its line break, which the server's mender gives it back.
+        parts = [
+            part
+            for part in parts_of(text)
+            if part.marker_end > part.start and (not part.start or text[part.start - 1] == "\n")
+        ]
         self.rows = [text_layout.lines.row(part.start) for part in parts]
         self.ids = [part.id for part in parts]
 
     def follow(self, changes: Iterable[RowChange]) -> None:
         """Update after an edit; `changes` from last to first, as `TextLayout.follow` returns them."""
+        changes = list(changes)
+        above = sum(change.added - change.removed for change in changes)
         for change in changes:
+            # Its rows are those of the text before what is changed above them; in the text of now they are further down by that.
+            above -= change.added - change.removed
             first, last = (
                 bisect_left(self.rows, change.row),
                 bisect_left(self.rows, change.row + change.removed),
@@ -29,7 +39,7 @@ class CellRows:
             found = [
                 (row, name)
                 for row in range(change.row, change.row + change.added)
-                if (name := id_of_marker(self._layout.line(row))) is not None
+                if (name := id_of_marker(self._layout.line(row + above))) is not None
             ]
             shift = change.added - change.removed
             if shift:

@@ -128,6 +128,59 @@ async def test_a_cell_is_split_at_the_caret(before: str, after: str) -> None:
         assert one.state("ann").replace("|", "") == before.replace("⏎", "\n").replace("|", "")
 
 
+@pytest.mark.parametrize(
+    ("command", "before", "after"),
+    [
+        ("join_cells", "# %% id=a⏎on|e⏎# %% [markdown] id=b⏎two", "# %% id=a⏎on|e⏎two"),
+        ("join_cells", "# %% id=a⏎|⏎# %% id=b⏎two", "# %% id=a⏎|two"),
+        ("join_cells", "# %% id=a⏎on|e⏎# %% id=b", "# %% id=a⏎on|e"),
+        ("join_cells", "# %% id=a⏎on|e", "# %% id=a⏎on|e"),
+        ("delete_cell", "# %% id=a⏎one⏎# %% id=b⏎tw|o⏎# %% id=c⏎three", "# %% id=a⏎one⏎# %% id=c⏎|three"),
+        ("delete_cell", "# %% id=a⏎on|e⏎# %% id=b⏎two", "# %% id=b⏎|two"),
+        ("delete_cell", "# %% id=a⏎one⏎# %% id=b⏎tw|o", "# %% id=a⏎|one"),
+        ("delete_cell", "# %% id=a⏎on|e", "|"),
+        ("move_cell_up", "# %% id=a⏎one⏎# %% id=b⏎tw|o⏎# %% id=c", "# %% id=b⏎tw|o⏎# %% id=a⏎one⏎# %% id=c"),
+        ("move_cell_up", "# %% id=a⏎on|e⏎# %% id=b", "# %% id=a⏎on|e⏎# %% id=b"),
+        ("move_cell_down", "# %% id=a⏎on|e⏎# %% id=b⏎two", "# %% id=b⏎two⏎# %% id=a⏎on|e"),
+        (
+            "move_cell_down",
+            "# %% id=a⏎one⏎|# %% id=b⏎two⏎# %% id=c⏎",
+            "# %% id=a⏎one⏎# %% id=c⏎⏎|# %% id=b⏎two",
+        ),
+        (
+            "move_lines_down",
+            "# %% id=a⏎one⏎# %%| id=b⏎two⏎# %% id=c",
+            "# %% id=a⏎one⏎# %% id=c⏎# %%| id=b⏎two",
+        ),
+        ("move_lines_up", "# %% id=a⏎one⏎two⏎thr|ee", "# %% id=a⏎one⏎thr|ee⏎two"),
+    ],
+)
+async def test_cells_are_joined_deleted_and_moved(command: str, before: str, after: str) -> None:
+    """Whole, in one step of undo."""
+    async with Story(title="a.ipynb") as one:
+        await one.go_on(before)
+        one.editor().run(command)
+        assert one.state("ann") == after.replace("⏎", "\n")
+        if before != after:
+            await one.go_on("presses ctrl+z")
+            assert one.state("ann").replace("|", "") == before.replace("⏎", "\n").replace("|", "")
+
+
+async def test_the_type_of_a_cell_is_chosen() -> None:
+    """Its id stays, and with it its outputs; the caret as well."""
+    async with Story(size=(80, 24), title="a.ipynb") as one:
+        await one.go_on(TEXT.replace("two", "t|wo"))
+        pilot = one.pilots["ann"]
+        for typed, marker in (("raw", " [raw]"), ("code", ""), ("markdown", " [markdown]")):
+            await pilot.press("alt+shift+t")
+            await until(pilot, lambda: isinstance(pilot.app.screen, Picker))
+            await pilot.press(*typed, "enter")
+            await until(pilot, lambda: not isinstance(pilot.app.screen, Picker))
+            assert one.state("ann") == TEXT.replace("⏎", "\n").replace(" [markdown]", marker).replace(
+                "two", "t|wo"
+            )
+
+
 async def test_in_other_texts_the_keys_are_what_they_were_and_the_commands_say_why_not() -> None:
     async with Story() as one:
         await one.go_on("o|ne")
@@ -140,6 +193,11 @@ async def test_in_other_texts_the_keys_are_what_they_were_and_the_commands_say_w
             "notebook_menu",
             "new_cell",
             "split_cell",
+            "join_cells",
+            "delete_cell",
+            "move_cell_up",
+            "move_cell_down",
+            "cell_type",
             "stop_kernel",
         ):
             one.editor().run(command)
