@@ -136,6 +136,10 @@ class Paths(NamedTuple):
             return state / "hub.sock"
         return self.runtime / f"hub-{_short_name(state)}.sock"
 
+    def own_socket_of(self, root: Path) -> Path:
+        """Where the server of a folder listens for this user alone."""
+        return self.runtime / f"own-{_short_name(root)}.sock"
+
     @property
     def tokens_file(self) -> Path:
         """File of the tokens that give access to what this user serves."""

@@ -14,7 +14,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from jpterm_like.access.addresses import Address, ServerAddress, parse_address, parse_server_address
+from jpterm_like.access.addresses import (
+    Address,
+    ServerAddress,
+    UnixSocketAddress,
+    parse_address,
+    parse_server_address,
+)
 from jpterm_like.access.process_lock import holder_of
 from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
@@ -38,8 +44,11 @@ class RunningServer(NamedTuple):
     """Whether every client needs a token."""
 
 
-def write_note(root: Path, addresses: Iterable[str], *, tokens: bool) -> bytes:
+def write_note(root: Path, addresses: Iterable[str], own: Path | None, *, tokens: bool) -> bytes:
     """Write the note of where this process listens; returns its content.
+
+    Args:
+        own: the unix socket at which this user needs no token.
 
     Raises:
         JptermError: the note cannot be written.
@@ -47,7 +56,8 @@ def write_note(root: Path, addresses: Iterable[str], *, tokens: bool) -> bytes:
     import json  # loaded on demand: most files that are opened are in no shared folder
 
     path = root / STORE_FOLDER / NOTE
-    said = json.dumps({"pid": os.getpid(), "addresses": list(addresses), "tokens": tokens}).encode()
+    facts = {"pid": os.getpid(), "addresses": list(addresses), "tokens": tokens}
+    said = json.dumps(facts | ({} if own is None else {"own": str(own)})).encode()
     try:
         private.change(path, lambda old: said)
     except OSError as problem:
@@ -90,6 +100,20 @@ def find_server_of(root: Path) -> RunningServer | None:
     root = Path(os.path.realpath(root))
     found = find_server(root / STORE_FOLDER)
     return found if found is not None and found.root == root and _answers(found.address) else None
+
+
+def find_own_socket(root: Path) -> UnixSocketAddress | None:
+    """Where this user's server that shares this very folder lets its user in without a token, or None. Blocks."""
+    import json
+
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        store = Path(os.path.realpath(root)) / STORE_FOLDER
+        private.check_folder(store)
+        address = UnixSocketAddress(Path(json.loads(private.read(store / NOTE) or b"")["own"]), "")
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(str(address.socket))
+        return address
+    return None
 
 
 def about_server_of(root: Path) -> str:

@@ -130,10 +130,10 @@ def _about_holder(state: Path) -> str:
 
 
 def remove_dead_sockets(folder: Path) -> None:
-    """Remove the sockets that hubs which were killed have left in a runtime folder."""
+    """Remove the sockets that hubs and servers which were killed have left in a runtime folder."""
     with contextlib.suppress(OSError, private.NotPrivate):
         private.check_folder(folder, others=0o077)
-        for path in folder.glob("hub-*.sock"):
+        for path in (*folder.glob("hub-*.sock"), *folder.glob("own-*.sock")):
             with contextlib.suppress(OSError):
                 if path.lstat().st_mtime < time.time() - DEAD_S and _is_dead(path):
                     path.unlink()

@@ -22,7 +22,7 @@ from typing import Final
 from jpterm_like import clock
 from jpterm_like import collection as collections
 from jpterm_like.access.addresses import Address, LocalFileAddress
-from jpterm_like.access.discovery import STORE_FOLDER, find_server_of
+from jpterm_like.access.discovery import STORE_FOLDER, find_own_socket, find_server_of
 from jpterm_like.cli.place_commands import REASONS, open_for_person
 from jpterm_like.cli.progress import Progress
 from jpterm_like.cli.sync_report import Totals, collect_facts, count_packs, describe
@@ -593,8 +593,10 @@ def server_of(folder: Path) -> Address:
         JptermError: the folder was served, and its histories are with no running server.
     """
     for each in (folder, *folder.parents):
+        if (own := find_own_socket(each)) is not None:
+            return own
         server = find_server_of(each)
-        if server is not None and server.tokens:
+        if server is not None and server.tokens:  # of an earlier release
             raise JptermError(
                 f"{escape_for_terminal(each)} is served with tokens. Its texts can be synced while it is served on this machine alone: "
                 f"jpterm-like serve {escape_for_terminal(each)}"

@@ -143,6 +143,8 @@ def serve_folder(root: Path, options: ListenOptions, *, autosave_s: float) -> in
     # If the folder is removed meanwhile, these are written again, as is the note on where the server listens.
     beside[IDENTITY_NAME] = encode_identity(identity)
 
+    own: Path | None = None  # the socket at which this user needs no token
+
     def rights_of(peer: Peer) -> Rights | None:
         """Return the rights of a peer; None to refuse it. Without a token a peer is the owner, if the server is reachable from this machine alone;
         a wrong token is refused everywhere.
@@ -180,6 +182,9 @@ def serve_folder(root: Path, options: ListenOptions, *, autosave_s: float) -> in
                     may_run=options.runs and (is_me or rights.may_run()),
                 )
 
+        async def converse_with_me(transport: Transport) -> None:
+            await server.converse(transport, OWNER, may_run=options.runs)
+
         listeners: list[Listener] = []
         if options.metrics:
             health_host, health_port = _host_and_port(options.metrics)
@@ -211,8 +216,22 @@ def serve_folder(root: Path, options: ListenOptions, *, autosave_s: float) -> in
             opening = listen_unix(converse, options.unix, admit=admit, limiter=_limiter(descriptors))
             listeners.append(await _listen_or_fail(opening, str(options.unix)))
         addresses = [listener.address for listener in listeners[announced:]]
+        nonlocal own
+        if closed or options.behind_proxy or not host:
+            try:
+                own = Paths.of_user().own_socket_of(files.root.path)
+                opening = listen_unix(
+                    converse_with_me,
+                    own,
+                    admit=lambda peer: peer.uid == os.geteuid(),
+                    limiter=_limiter(descriptors),
+                )
+                listeners.append(await opening)
+            except (OSError, JptermError) as problem:
+                own = None
+                log.warning("The texts of this folder cannot be synced: %s", problem)
         try:
-            beside[NOTE] = write_note(files.root.path, addresses, tokens=closed)
+            beside[NOTE] = write_note(files.root.path, addresses, own, tokens=closed)
         except JptermError as problem:
             log.warning("%s", problem)
         sys.stdout.writelines(f"listening on {address}\n" for address in addresses)
@@ -235,6 +254,8 @@ def serve_folder(root: Path, options: ListenOptions, *, autosave_s: float) -> in
             return runner.run(serving)
     finally:
         remove_note(files.root.path)
+        if own is not None:
+            own.unlink(missing_ok=True)
         if lock is not None:
             os.close(lock)
 

@@ -53,6 +53,28 @@ def test_texts_go_both_ways_through_a_folder(two: tuple[Machine, Machine], place
         assert one.sync(place) == "Nothing is new; all is the same.\n"
 
 
+def test_a_folder_that_is_served_with_tokens_is_synced(two: tuple[Machine, Machine], place: Path) -> None:
+    """By the user who serves it, without a token, and as long as it is served it is kept in step. Nobody else needs less of one."""
+    ann, bob = two
+    (ann.texts / "notes.md").write_text("hello\n")
+    ann.run("token", "new", "--role", "edit", "--folder", str(ann.texts))
+    serving = ann.start("serve", str(ann.texts), "--listen", "127.0.0.1:0", "--behind-proxy")
+    try:
+        assert serving.stdout is not None
+        url = serving.stdout.readline().split()[-1]
+        assert ann.sync(place) == "Sent 1 change in 1 document; all is the same.\n"
+        assert "token" in ann.run("cat", f"{url}/notes.md").stderr
+        bob.sync(place)
+        bob.append("notes.md", "from Bob")
+        bob.sync(place)
+        assert "Got 1 change by Bob" in ann.sync(place)
+        assert (ann.texts / "notes.md").read_text() == "hello\nfrom Bob\n"
+    finally:
+        serving.send_signal(signal.SIGTERM)
+        serving.communicate(timeout=30)
+    assert not list(ann.runtime.rglob("own-*.sock"))
+
+
 def test_a_run_that_only_looks_changes_nothing(two: tuple[Machine, Machine], place: Path) -> None:
     """--dry-run says in a sentence, or with --json as one object, what would be moved; without DIR it is this folder."""
     ann, bob = two
