@@ -344,9 +344,12 @@ class Fold:
             self._end(name, "cancelled", now_ms)
 
     def lose(self, name: str, now_ms: int) -> None:
-        """Take a run out of the queue that was sent, and of which nothing is known."""
+        """End a run that was sent, and of which it is not known whether it ran. What the same person queued is not run: it may build on it."""
+        run = self.run(name)
         self.dequeue(name)
         self._end(name, "lost", now_ms)
+        if run is not None:
+            self._cancel_of(run, now_ms)
 
     def running(self) -> list[Run]:
         """The runs that were sent and are not over, in their order."""

@@ -7,7 +7,8 @@ runs. What it knows is in the records: the next server goes on with them.
     the server before it asked the keeper   the run waits, and no entry has it: it is sent now
     the server after that                   the run is in the log as sent: it is never sent again, its outputs are read
     the server between store and acknowledgement   the entries again: what has a number that is stored is passed over
-    the keeper                              another one adopts the kernel; what was lost is told as a gap
+    the keeper                              another one adopts the kernel; what was lost is told as a gap. A run that the kernel never
+                                            got, or whose end went with that keeper, is lost once the kernel answers a later question
     the kernel                              its exit code: the run ended so, and what waited is not run
     the machine                             no keeper: runs that were not over are lost, and none is sent again
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 import signal
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
@@ -140,6 +142,12 @@ class Runner:
         self._was_busy = False
         self._questions: dict[str, Mapping[str, Any]] = {}
         """The header of the latest question of each run."""
+        self._probe = ""
+        """The id of our last question to the kernel, which it answers when it has done everything that was sent before."""
+        self._before_probe: set[str] = set()
+        """Runs that were sent before that question and are not over."""
+        self._suspects: set[str] = set()
+        """Those of them of which nothing was read since the answer."""
         self._is_closed = False
         records.pad.on_news.append(self._acknowledge_soon)
 
@@ -298,6 +306,8 @@ class Runner:
         has_ended = False
         try:
             self._pump_soon()
+            if self._fold.running():  # its end may have gone with the keeper before
+                self._start_task(self._ask_whether_it_runs(line))
             with contextlib.suppress(JptermError):  # the keeper has died: another one takes its place
                 async for entry in line.entries(after=self._fold.at):
                     self._take(folder, entry)
@@ -320,6 +330,7 @@ class Runner:
         self._fold.fold(folder, entry)
         if entry.kind == "sent":
             self._asked.discard(str(entry.header.get("msg_id")))
+        self._look_for_lost_runs(entry)
         if entry.header.get("msg_type") == "input_request":
             self._questions[str(entry.parent.get("msg_id"))] = entry.header
         records = self._records.records
@@ -368,13 +379,49 @@ class Runner:
             await asyncio.sleep(LOST_S)
             run_now = self._fold.run(run.id)
             if run_now is not None and run_now.state == "waits":
-                self._fold.lose(run.id, self._now_ms())
-                self.publish()
+                self._lose([run.id])
+            elif run_now is not None and not run_now.is_over:
+                await self._ask_whether_it_runs(line)
         except JptermError as problem:
             log.info("%s: %s", self._document.name, problem)
         finally:
             if line is self._line and self._fold.run(run.id) is not None:
                 self._asked.discard(run.id)
+
+    async def _ask_whether_it_runs(self, line: Line) -> None:
+        """Ask the kernel something that it answers once it has done what was sent before."""
+        self._probe = secrets.token_hex(16)
+        with contextlib.suppress(JptermError):
+            await line.send("shell", "kernel_info_request", {}, self._probe, {})
+
+    def _look_for_lost_runs(self, entry: Entry) -> None:
+        """Find runs that the kernel has not got, or of whose end nothing came, by the answer to our question."""
+        parent = entry.parent.get("msg_id")
+        if entry.kind == "received" and parent in self._suspects:
+            self._suspects.discard(parent)
+        elif not self._probe:
+            return
+        elif entry.kind == "sent" and entry.header.get("msg_id") == self._probe:
+            self._before_probe = {run.id for run in self._fold.running()}
+        elif parent == self._probe and entry.content.get("execution_state") == "idle":
+            self._probe = ""
+            self._suspects, self._before_probe = self._before_probe, set()
+            if self._suspects:
+                self._start_task(self._lose_suspects())
+
+    async def _lose_suspects(self) -> None:
+        await asyncio.sleep(LOST_S)  # messages of different channels overtake each other
+        still = {run.id for run in self._fold.running()}
+        if lost := sorted(self._suspects & still):
+            self._lose(lost)
+
+    def _lose(self, names: Sequence[str]) -> None:
+        """End runs of which it is not known whether they ran, and go on with what others wait for."""
+        for name in names:
+            self._fold.lose(name, self._now_ms())
+        self.publish()
+        self._pump_soon()
+        self._tell_if_idle()
 
     # ------------------------------------------------------------------ passing it on
 

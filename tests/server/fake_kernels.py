@@ -25,6 +25,12 @@ class FakeKeeper:
         self._steps: list[list[str]] = []
         self._run: dict[str, Any] = {}
         self.waits = False
+        self.loses_next = False
+        """Whether this keeper dies when it has noted the next run as sent, and has not sent it."""
+        self.died = asyncio.Event()
+        self.is_heard = True
+        """Whether there is a keeper that notes what the kernel says."""
+        self._probes: list[dict[str, Any]] = []
         self.note("started")
 
     def note(self, kind: str, **fields: Any) -> None:
@@ -33,6 +39,8 @@ class FakeKeeper:
         grown.set()
 
     def say(self, kind: str, **content: Any) -> None:
+        if not self.is_heard:
+            return
         self.note(
             "received",
             header={"msg_type": kind, "msg_id": f"k{len(self.log)}"},
@@ -71,6 +79,26 @@ class FakeKeeper:
             self.say("error", ename=ename, evalue="", traceback=[])
         self.say("execute_reply", status=status, execution_count=len(self.ran), ename=ename)
         self.say("status", execution_state="idle")
+        self._run = {}
+        self.answer_probes()
+
+    def ask(self, header: dict[str, Any]) -> None:
+        """Answer once everything that was sent before is done."""
+        self._probes.append(header)
+        self.answer_probes()
+
+    def answer_probes(self) -> None:
+        while self._probes and not self._run:
+            self._run = self._probes.pop(0)
+            self.say("status", execution_state="busy")
+            self.say("kernel_info_reply", status="ok")
+            self.say("status", execution_state="idle")
+            self._run = {}
+
+    def die(self) -> None:
+        """The keeper alone: the next connection finds another one, which adopted the kernel."""
+        died, self.died = self.died, asyncio.Event()
+        died.set()
 
     def end(self, code: int) -> None:
         self.has_ended = True
@@ -83,9 +111,17 @@ class FakeLine:
 
     async def entries(self, after: int) -> AsyncIterator[Said]:
         at = max(0, after)
+        died = self._keeper.died
         while True:
             while at >= len(self._keeper.log):
-                await self._keeper.grown.wait()
+                waiting = [asyncio.ensure_future(each.wait()) for each in (self._keeper.grown, died)]
+                try:
+                    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for each in waiting:
+                        each.cancel()
+                if died.is_set():
+                    raise CannotRun("The keeper has gone.")
             at += 1
             entry = self._keeper.log[at - 1]
             yield entry
@@ -111,6 +147,13 @@ class FakeLine:
             raise WasSent("It was sent.")
         header = {"msg_type": kind, "msg_id": name}
         keeper.note("sent", header=header)
+        if kind == "kernel_info_request":
+            keeper.ask(header)
+            return
+        if keeper.loses_next:
+            keeper.loses_next = False
+            keeper.die()
+            raise CannotRun("The keeper has gone.")
         keeper.execute(header, content["code"])
 
     async def signal(self, number: int) -> None:

@@ -15,6 +15,7 @@ from jpterm_like.client.events import RequestFailed
 from jpterm_like.client.session import Session
 from jpterm_like.notebook.outputs import Asks
 from jpterm_like.notebook.runs import shown_run
+from jpterm_like.server import runner
 from jpterm_like.server.server import Server
 from jpterm_like.server.shared_folder import SharedFolder
 from jpterm_like.storage import FolderStorage
@@ -204,6 +205,52 @@ async def test_a_killed_kernel_is_told_with_what_it_said_so_far(desk: Desk) -> N
         kernels.last.end(-9)
         await until(lambda: (state(ann, "a"), state(ann, "b")) == ("died", "cancelled"), "its end")
         assert lines(ann, "a") == "so far\n" and "exit code -9 (out of memory?)" in ann.kernel_line
+
+
+async def test_a_run_that_went_with_its_keeper_is_lost(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bug: the keeper noted a run as sent and died before the kernel had it. The run was called running until the kernel was stopped. Now
+    it is called lost, what the same person queued is not run, and it is never sent again; others' cells run."""
+    monkeypatch.setattr(runner, "LOST_S", 0.1)
+    write(desk, "print one", "print two", "print three")
+    kernels = FakeKernels()
+    async with running(desk, kernels):
+        ann, bob = await desk.join("ann", NAME), await desk.join("bob", NAME)
+        await ann.run_cells(["b"])
+        await until(lambda: state(ann, "b") == "ok", "the first run")
+        kernels.last.loses_next = True
+        [name, _] = await ann.run_cells(["a", "b"])
+        await bob.run_cells(["c"])
+        await until(lambda: (state(ann, "a"), state(ann, "b")) == ("lost", "cancelled"), "the end")
+        assert "may not have run" in ann.outputs_of("a").badge
+        await until(
+            lambda: lines(bob, "c") == "three\n" and state(bob, "c") == "ok", "what another person asked for"
+        )
+        assert name not in kernels.last.ran and len(kernels.keepers) == 1
+
+
+async def test_a_run_whose_end_went_with_its_keeper_is_lost(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As above, when the keeper died in the midst of a run: what it printed is there. One that goes on is left to run."""
+    monkeypatch.setattr(runner, "LOST_S", 0.1)
+    write(desk, "print so far\nwait\nprint rest")
+    kernels = FakeKernels()
+    async with running(desk, kernels):
+        ann = await desk.join("ann", NAME)
+        await ann.run_cells(["a"])
+        await until(lambda: lines(ann, "a") == "so far\n", "the output")
+        kernels.last.die()
+        await asyncio.sleep(0.3)
+        assert state(ann, "a") == "runs"
+        kernels.last.go_on()
+        await until(lambda: lines(ann, "a") == "so far\nrest\n" and state(ann, "a") == "ok", "its end")
+        await ann.run_cells(["a"])
+        await until(lambda: lines(ann, "a") == "so far\n" and kernels.last.waits, "the output")
+        kernels.last.is_heard = False
+        kernels.last.go_on()
+        kernels.last.is_heard = True
+        kernels.last.die()
+        await until(lambda: state(ann, "a") == "lost" and lines(ann, "a") == "so far\n", "the end")
 
 
 async def test_a_question_is_answered_by_anybody_once_and_the_answer_is_not_kept(desk: Desk) -> None:
