@@ -357,6 +357,12 @@ class Settings:
         _SWITCH,
         "While texts are open, or served, of a folder that was synced with a place, go on syncing it. Without it, only `jpterm-like sync` does.",
     )
+    outputs: str = _setting(
+        "file",
+        _one_of("file", "store"),
+        'Where the outputs of notebooks are: "file": saved into the file as well; "store": only in the history, so that a cell that ran has none in the file, as git '
+        "likes it. Of the server that has the file, from its next opening on.",
+    )
     keys: tuple[KeyBinding, ...] = _setting(
         (),
         _Rule("a table of commands and keys", lambda value: isinstance(value, dict)),

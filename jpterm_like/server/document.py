@@ -251,11 +251,11 @@ class Document:
         self._mender = Mender(self.pad, lambda: bool(self.saver.awaited))
         self._gone_cells = GoneCells(self.saver.store.read_blob(GONE_CELLS))
 
-    def begin_records(self, kept: Records | None) -> None:
+    def begin_records(self, kept: Records | None, *, writes_outputs: bool) -> None:
         """Begin the records beside the text of a notebook, with those that the store has."""
         from jpterm_like.server.notebook_records import NotebookRecords
 
-        self.records = NotebookRecords(kept)
+        self.records = NotebookRecords(kept, writes_outputs=writes_outputs)
         self.saver.keep_records(self.records.pad, self.records.pad.records.version)
 
     @property

@@ -155,7 +155,10 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
         )
         document.remarks.append(f"{name} is edited as text, not by cell: {why}.")
     if document.is_notebook:
-        document.begin_records(kept.records)
+        from jpterm_like.config import Paths, Settings
+
+        settings = Settings.load(Paths.of_user())
+        document.begin_records(kept.records, writes_outputs=settings.outputs == "file")
     document.load_identity()
     document.load_discards()
     document.load_protection()

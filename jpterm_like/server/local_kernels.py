@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 DEFAULTS: Final = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 """Variables of kernels that the user may set otherwise. Without this one, Python 3.11 and later print a warning about frozen modules
 that is no concern of the notebook, and that stands among the outputs of its first cell."""
+
+INTERRUPT: Final = "interrupt"
+"""What a keeper is told, besides names for people: how a cell is interrupted (`KernelSpec.interrupt_mode`)."""
 
 
 class LocalKernels:
@@ -41,22 +45,27 @@ class LocalKernels:
             {**DEFAULTS, **os.environ, **spec.env},
             file.parent,
             self._state,
-            about={"notebook": str(file), "kernel": spec.name},
+            about={"notebook": str(file), "kernel": spec.name, INTERRUPT: spec.interrupt_mode},
         )
         return str(keeper.folder), spec.name
 
     async def connect(self, folder: str) -> _Line:
         """See `server.runner.Kernels`."""
+        from jpterm_like.kernels.description import read_description
         from jpterm_like.kernels.line import connect
 
-        return _Line(await connect(Path(folder)))
+        line = await connect(Path(folder))
+        about = (await asyncio.to_thread(read_description, Path(folder))).about
+        return _Line(line, by_message=about.get(INTERRUPT) == "message")
 
 
 class _Line:
     """A connection to a keeper, as the runner knows it."""
 
-    def __init__(self, line: KeeperLine) -> None:
+    def __init__(self, line: KeeperLine, *, by_message: bool) -> None:
         self._line = line
+        self._by_message = by_message
+        """Whether a cell is interrupted by a message, which kernels that know no SIGINT ask for."""
 
     def entries(self, after: int) -> AsyncIterator[Entry]:
         return self._line.entries(max(0, after))
@@ -78,7 +87,12 @@ class _Line:
             raise WasSent(str(problem)) from problem
 
     async def signal(self, number: int) -> None:
-        await self._line.signal(number)
+        from jpterm_like.kernels.line import Message
+
+        if number == signal.SIGINT and self._by_message:
+            await self._line.send("control", Message("interrupt_request", {}))
+        else:
+            await self._line.signal(number)
 
     async def acknowledge(self, number: int) -> None:
         await self._line.acknowledge(number)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from crdt import Version
 from crdt.records import Records
@@ -35,9 +36,10 @@ class NotebookRecords:
 
     Args:
         kept: what the store has.
+        writes_outputs: whether what cells gave goes into the file; else a cell that ran has none there. The setting `outputs`.
     """
 
-    def __init__(self, kept: Records | None) -> None:
+    def __init__(self, kept: Records | None, *, writes_outputs: bool) -> None:
         records = Records() if kept is None else renewed(kept)
         self.pad = RecordsPad(records, secrets.token_bytes(LINEAGE_BYTES))
         self.pad.stored = records.version
@@ -46,8 +48,7 @@ class NotebookRecords:
         """The state of the file whose outputs are known here; None: none was read yet."""
         self.on_result: list[Callable[[], None]] = []
         """Called when there is something that the file should hold."""
-        self.writes_outputs = True
-        """Whether outputs go into the file: the setting `outputs`."""
+        self._writes_outputs = writes_outputs
         self._seen = Version()
         self._unsaved: dict[str, Result] = {}
 
@@ -66,7 +67,7 @@ class NotebookRecords:
         records, now_ms = self.records, int(clock.wall() * 1000)
         for cell, result in found.items():
             digest = _digest(result)
-            if digest == file_digest_of(records, cell):
+            if digest == (file_digest_of(records, cell) or _EMPTY):
                 continue
             shown = shown_run(records, cell)
             if shown is not None and not shown.is_over:
@@ -98,8 +99,6 @@ class NotebookRecords:
     def unsaved(self) -> dict[str, Result]:
         """The results that the file lacks, by cell."""
         version = self.records.version
-        if not self.writes_outputs:
-            return {}
         if version != self._seen:
             self._unsaved = dict(self._look())
             self._seen = version
@@ -114,8 +113,13 @@ class NotebookRecords:
             run = shown_run(self.records, cell)
             if run is not None and run.state in ("disk", "waits", "runs"):
                 continue
+            known = file_digest_of(self.records, cell)
+            if not self._writes_outputs:
+                if (known or _EMPTY) != _EMPTY:
+                    found.append((cell, Result(None, [])))
+                continue
             result = Result(None, []) if run is None else self._result(run)
-            if _digest(result) != file_digest_of(self.records, cell):
+            if _digest(result) != known:
                 found.append((cell, result))
         return found
 
@@ -133,3 +137,7 @@ class NotebookRecords:
 def _digest(result: Result) -> str:
     text = json.dumps([result.number, result.outputs], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+_EMPTY: Final = _digest(Result(None, []))
+"""Of a cell that has given nothing; what the file has for a cell that nobody has seen there."""

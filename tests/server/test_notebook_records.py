@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+from pathlib import Path
+
 from jpterm_like.client.session import Session
 from jpterm_like.notebook.outputs import Display, Stream
 from jpterm_like.notebook.runs import Run, file_digest_of, part_of_output, put_cell, put_part
@@ -74,6 +78,41 @@ async def test_what_ran_is_saved_and_nothing_else_changes(desk: Desk) -> None:
         await document.read_changes()
         await until(lambda: lines(ann, "b") == "theirs\nlines\n", "the change of the file")
         assert document.is_saved
+
+
+async def test_outputs_may_stay_out_of_the_file(desk: Desk) -> None:
+    """The setting `outputs`: a cell that ran has none in the file, and here it has them, also after a restart and after a change from outside."""
+    settings = Path(os.environ["XDG_CONFIG_HOME"], "jpterm-like", "config.toml")
+    settings.parent.mkdir(parents=True)
+    settings.write_text('outputs = "store"\n')
+    file = desk.file(NAME)
+    file.write_text(TWO)
+    expected = TWO.replace('"execution_count": 1,\n   "id": "b"', '"execution_count": null,\n   "id": "b"')
+    expected = re.sub(r'("id": "b".*?"outputs": )\[.*?\n   \]', r"\1[]", expected, flags=re.S)
+    async with desk.serve(autosave_s=None):
+        ann = await desk.join("ann", NAME)
+        ann.follow_outputs()
+        await until(lambda: lines(ann, "a") == "1", "outputs")
+        document = document_of(desk)
+        give(document, "b", "secret\n")
+        await until(lambda: lines(ann, "b") == "secret\n", "the run")
+        assert not document.is_saved
+        await ann.save()
+        assert document.is_saved and file.read_text() == expected
+        ann.replace(len(ann.text), len(ann.text), "\n# %% id=new\nx")
+        await until(lambda: "id=new" in document.pad.buffer.text, "the new cell")
+        give(document, "new", "of a new cell\n", "2" * 32)
+        await ann.save()
+        assert document.is_saved and "of a new cell" not in file.read_text()
+        file.write_text(file.read_text().replace('"x"', '"y"'))
+        await document.read_changes()
+        assert document.pad.buffer.text.endswith("id=new\ny")
+        assert (lines(ann, "b"), lines(ann, "new")) == ("secret\n", "of a new cell\n")
+    async with desk.serve(autosave_s=None):
+        bob = await desk.join("bob", NAME)
+        bob.follow_outputs()
+        await until(lambda: lines(bob, "new") == "of a new cell\n", "the stored runs")
+        assert (lines(bob, "a"), lines(bob, "b")) == ("1", "secret\n") and bob.saved
 
 
 async def test_outputs_outlive_the_server_and_a_new_name(desk: Desk) -> None:
