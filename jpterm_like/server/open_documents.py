@@ -381,10 +381,14 @@ class OpenDocuments:
     async def close_all(self) -> None:
         """Close every document, also those that are being opened or closed just now."""
         for name in self.by_name.keys() | self._names.locked:
-            async with self._names.lock_of(name):
-                if name in self.by_name:
-                    await self._take_late_writes(self.by_name[name])
-                    await self._close(self.by_name[name])
+            await self.close(name)
+
+    async def close(self, name: str) -> None:
+        """Close a document now, if it is open, whoever is in it."""
+        async with self._names.lock_of(name):
+            if name in self.by_name:
+                await self._take_late_writes(self.by_name[name])
+                await self._close(self.by_name[name])
 
     async def _take_late_writes(self, opened: OpenDocument) -> None:
         """Merge what other programs wrote to the file that the last save replaced; if that is all that the new file lacks, save it.

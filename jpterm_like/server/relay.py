@@ -469,9 +469,8 @@ class Relays:
         document = opened.document
         pad, former = document.pad, relay.pad
         self.taken += 1
-        log.info("taken", extra={"pad": relay.name})
         guests = list(relay.guests.values())
-        self._close(relay)
+        self.close(relay)
         # What waits for its past is in no version: its author is to send it again.
         goes_on = relay.has_text and former.lineage == pad.lineage and not former.buffer.waiting
         told = former.stored <= pad.stored
@@ -527,7 +526,6 @@ class Relays:
         buffer."""
         document = opened.document
         self.lost += 1
-        log.warning("lost", extra={"pad": document.name})
         pad = document.pad
         pad.on_news.clear()
         pad.on_patch.clear()
@@ -560,7 +558,7 @@ class Relays:
                 opening.connection.link.end("moved", "The document has another history.", FOUND_ANEW_S)
                 opening.connection.wake()
         link.end("moved", "The document has another history.")
-        self._close(relay)
+        self.close(relay)
         waiting = [opening for opening in relay.guests.values() if not opening.is_admitted]
         for opening in waiting:
             self._drop(opening)
@@ -577,7 +575,8 @@ class Relays:
                 link.refuse(refusal.code, refusal.sentence, channel=opening.number)
             opening.connection.wake()
 
-    def _close(self, relay: Relay) -> None:
+    def close(self, relay: Relay) -> None:
+        """Be the owner's client no more."""
         relay.is_open = False
         if self.by_name.get(relay.name) is relay:
             del self.by_name[relay.name]
@@ -598,7 +597,7 @@ class Relays:
                         self._moderation.end_for_new_rights(opening.connection)
                 if not relay.guests and relay.pad.buffer.version <= relay.pad.stored:
                     if relay.idle_since is not None:
-                        self._close(relay)
+                        self.close(relay)
                     relay.idle_since = now
 
 

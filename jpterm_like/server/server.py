@@ -25,7 +25,7 @@ from jpterm_like.files.encoding import Form
 from jpterm_like.files.read import FileProblem
 from jpterm_like.files.watch import Watcher
 from jpterm_like.server.admission import Admission
-from jpterm_like.server.broadcast import Broadcast
+from jpterm_like.server.broadcast import Audience, Broadcast
 from jpterm_like.server.connections import Connection, OpenDocument
 from jpterm_like.server.descriptor_limits import ENOUGH, Descriptors
 from jpterm_like.server.document_names import DocumentNames
@@ -36,7 +36,7 @@ from jpterm_like.server.moderation import CROWDED_RETRY_S, Moderation
 from jpterm_like.server.mount import UNMOUNTED, Mount
 from jpterm_like.server.open_documents import OpenDocuments
 from jpterm_like.server.people import People
-from jpterm_like.server.relay import Connect, Relays
+from jpterm_like.server.relay import Connect, Relay, Relays
 from jpterm_like.server.relayed_guests import RelayedGuests
 from jpterm_like.server.shared_folder import SharedFiles
 from jpterm_like.server.tasks import Tasks
@@ -62,6 +62,15 @@ MERGE_STORED_S: Final = 10.0
 """Longest wait for a merge to be stored: nobody is kept from the others by a disk that hangs."""
 DRAIN_RETRY_S: Final = 0.5
 """Delay that clients of a stopping server are asked to keep before they reconnect: it may be back at once."""
+DRAINING: Final = "The server is shutting down."
+SLICE_PEOPLE: Final = 100
+SLICE_DOCUMENTS: Final = 32
+"""At most so many people, and documents, are handed over to other nodes together."""
+SLICE_PAUSE_S: Final = 0.25
+"""Pause between two slices that are full of people."""
+LEAVE_STEPS: Final = 50
+LEAVE_STEP_S: Final = 0.01
+"""How often, and at which intervals, a document looks whether those who were sent away have left: what they wrote last is stored with it."""
 
 log = logging.getLogger("jpterm_like.server.server")
 
@@ -163,6 +172,8 @@ class Server:
         if connect is not None:
             self._commits.on_lost = self._lose
         self._guests = RelayedGuests(self.connections, self._admission, self._moderation, self._handle)
+        self.is_leaving = False
+        """Whether the documents are being handed over to other nodes."""
         self.idle_since = 0.0
         """When the last connection ended, monotonic."""
 
@@ -191,13 +202,15 @@ class Server:
 
     async def drain(self) -> None:
         """Stop: bring everything to the disk, end all connections, close all documents and the storage."""
+        if self._has_other_nodes:
+            await self._hand_over()
         self.documents.is_draining = True
         await self._upkeep.autosave_all()
         await self._commits.commit_all(list(self.documents.by_name.values()))
         for connection in self.connections:
             if not connection.is_line:
                 continue  # its relay goes on
-            connection.link.end("draining", "The server is shutting down.", DRAIN_RETRY_S)
+            connection.link.end("draining", DRAINING, DRAIN_RETRY_S)
             connection.wake()
         if self.connections:
             with contextlib.suppress(TimeoutError):
@@ -208,6 +221,39 @@ class Server:
         if self._watcher is not None:
             await asyncio.to_thread(self._watcher.close)
         self._storage.close()
+
+    async def _hand_over(self) -> None:
+        """Have the other nodes take the documents of this one, a slice at a time: the people of a slice are sent away together, and its documents
+        are closed, so that whoever comes to another node finds them free. All at once they would come to it within a second."""
+        self.is_leaving = True
+        while True:
+            audiences: list[Audience] = [*self.documents.by_name.values()]
+            audiences += self.relays.by_name.values()
+            if not audiences:
+                break
+            leaving: list[Audience] = []
+            people = 0
+            for audience in audiences:
+                leaving.append(audience)
+                people += sum(connection.is_line for connection, _ in audience.members)
+                if people >= SLICE_PEOPLE or len(leaving) >= SLICE_DOCUMENTS:
+                    break
+            await asyncio.gather(*[self._send_away(audience) for audience in leaving])
+            if people >= SLICE_PEOPLE:
+                await asyncio.sleep(SLICE_PAUSE_S)
+
+    async def _send_away(self, audience: Audience) -> None:
+        for connection in {connection for connection, _ in audience.members if connection.is_line}:
+            connection.link.end("draining", DRAINING, DRAIN_RETRY_S)
+            connection.wake()
+        if isinstance(audience, OpenDocument):
+            for _ in range(LEAVE_STEPS):
+                if not audience.members:
+                    break
+                await asyncio.sleep(LEAVE_STEP_S)
+            await self.documents.close(audience.document.name)
+        elif isinstance(audience, Relay):
+            self.relays.close(audience)
 
     async def abandon(self) -> None:
         """Stop as a crash would: nothing more is written or sent. The caller cuts the connections, and crashes the storage."""
@@ -239,7 +285,7 @@ class Server:
             has_other_nodes=self._has_other_nodes,
         )
         connection = Connection(link, rights, mount, may_run=may_run)
-        if self.documents.is_draining:
+        if not self.ready:
             await transport.close()
             return
         most = self._descriptors.user_connections
@@ -599,7 +645,7 @@ class Server:
             connection.wake()
 
     @property
-    def figures(self) -> dict[str, int]:
+    def figures(self) -> dict[str, float]:
         """Figures for monitoring."""
         return {
             "connections": sum(connection.is_line for connection in self.connections),
@@ -607,6 +653,19 @@ class Server:
             "documents_to_be_stored": self._commits.requested_count,
             "openings_total": self._admission.admitted,
             "refusals_total": self._admission.refused,
+            "unstored_seconds_max": self._commits.unstored_s,
+            **(self._figures_of_node() if self._has_other_nodes else {}),
+        }
+
+    def _figures_of_node(self) -> dict[str, float]:
+        relays = self.relays.by_name.values()
+        return {
+            "relays": len(relays),
+            "relays_without_owner": sum(relay.link is None for relay in relays),
+            "relayed_connections": sum(len(relay.members) for relay in relays),
+            "guests_of_relays": sum(not connection.is_line for connection in self.connections),
+            "relays_taken_total": self.relays.taken,
+            "documents_lost_total": self.relays.lost,
         }
 
     @property
@@ -617,4 +676,4 @@ class Server:
     @property
     def ready(self) -> bool:
         """Whether new connections are accepted."""
-        return not self.documents.is_draining
+        return not (self.documents.is_draining or self.is_leaving)

@@ -138,3 +138,31 @@ def test_an_owner_that_was_stopped_goes_on_as_a_relay() -> None:
         assert list(cluster.nodes[0].server.relays.by_name) == [NAME]
 
     simulate(4, main)
+
+
+def test_a_drained_node_keeps_nobody_offline_for_long() -> None:
+    """Its people are at another node within two seconds, those of other nodes notice nothing, and all is stored soon."""
+
+    async def main(chance: random.Random) -> None:
+        cluster = Cluster(chance, 3)
+        peers = await people(cluster, {"a": 0, "b": 0, "c": 1, "d": 2})
+        for peer in peers:
+            peer.write()
+        await until(lambda: all_stored(peers))
+        links = [session_of(peer)._link for peer in peers[2:]]
+        for peer in peers:
+            peer.write()
+        drained = asyncio.create_task(cluster.nodes[0].drain())
+        offline_s = {"a": 0.0, "b": 0.0}
+        for _ in range(60):
+            await asyncio.sleep(0.05)
+            for peer in peers[:2]:
+                offline_s[peer.name] += 0.05 * (session_of(peer).status.state != "connected")
+            chance.choice(peers).write()
+        assert min(offline_s.values()) > 0.0 and max(offline_s.values()) < 2.0
+        assert await until(lambda: all_stored(peers)) < 1.5
+        await drained
+        assert [session_of(peer)._link for peer in peers[2:]] == links
+        assert survivors(cluster.stored()[1], peers) == []
+
+    simulate(5, main)
