@@ -125,9 +125,10 @@ class Admission:
                 if not opened.members:
                     self._documents.close_soon_if_unused(opened)
                 return
-        except StoreElsewhere:
+        except StoreElsewhere as owner:
             assert role is not None
-            if not self._relay(connection, wanted, name, path, role):
+            # A client whose document is busy comes again in a moment; a balancer may send it to the owner.
+            if not owner.address or not self._relay(connection, wanted, name, path, role):
                 sentence = f"{name} is open at another node."
                 connection.link.refuse("busy", sentence, channel=number)
             return

@@ -341,6 +341,9 @@ class Relays:
     async def _converse(self, relay: Relay, owner: StoreElsewhere) -> None:
         """Be a client of the owner until that ends."""
         assert self._connect is not None
+        if not owner.address:
+            self._refuse_all(relay, wire.Refuse(CHANNEL, None, "busy", str(owner)))
+            return
         try:
             transport = await self._connect(owner)
         except CannotConnect:
