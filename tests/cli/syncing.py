@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +24,14 @@ from jpterm_like.server.server import Server
 from jpterm_like.stores import pads_of
 from jpterm_like.sync.wire import Carried
 from tests.sync.test_listing import Near
+
+
+def stories(config: pytest.Config, option: str, folder: Path) -> Iterator[tuple[int, Path]]:
+    """Yield as many seeds as an option says, or the one that is asked for, each with a folder of its own, which has one for a place."""
+    only = config.getoption("--seed")
+    for seed in range(config.getoption(option)) if only is None else [only]:
+        (folder / str(seed) / "place").mkdir(parents=True)
+        yield seed, folder / str(seed)
 
 
 class Person:

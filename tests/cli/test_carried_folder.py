@@ -14,7 +14,7 @@ import pytest
 from crdt import TextBuffer, Version
 from jpterm_like.server import carried_file
 from jpterm_like.server.server import Server
-from tests.cli.syncing import Person
+from tests.cli.syncing import Person, stories
 
 NAME = "notes.md"
 SYNCS_MAX = 8
@@ -160,17 +160,14 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
 
 @pytest.mark.amount
 def test_whatever_comes_first_each_word_is_there_once(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
 ) -> None:
     """Two people write and save; files and packs come in any order, and copies of both sides' work are put away."""
-    seed = request.config.getoption("--seed")
-    for each in range(request.config.getoption("--carried")) if seed is None else [seed]:
-        folder = tmp_path / str(each)
-        folder.mkdir()
+    for seed, folder in stories(pytestconfig, "--carried", tmp_path):
         try:
-            run(folder, monkeypatch, each)
+            run(folder, monkeypatch, seed)
         except AssertionError as problem:
-            raise AssertionError(f"--seed {each}: {problem}") from problem
+            raise AssertionError(f"--seed {seed}: {problem}") from problem
 
 
 @pytest.fixture

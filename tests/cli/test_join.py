@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jpterm_like.cli.main import main
-from tests.cli.syncing import Person
+from tests.cli.syncing import Person, stories
 from tests.cli.test_sync import ann, bob, place
 
 __all__ = ["ann", "bob", "place"]
@@ -109,13 +109,9 @@ def test_random_writing_and_joining(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
 ) -> None:
     """Three people, three births, several joins by people who know different parts: one text, each word once, on all of them."""
-    only = pytestconfig.getoption("--seed")
-    for seed in range(pytestconfig.getoption("--parts")) if only is None else [only]:
-        folder = tmp_path / str(seed)
-        (folder / "place").mkdir(parents=True)
-        join_at_random(
-            [Person(folder, who, monkeypatch) for who in ("Ann", "Bob", "Eve")], folder / "place", seed
-        )
+    for seed, folder in stories(pytestconfig, "--parts", tmp_path):
+        people = [Person(folder, who, monkeypatch) for who in ("Ann", "Bob", "Eve")]
+        join_at_random(people, folder / "place", seed)
 
 
 def join_at_random(people: list[Person], place: Path, seed: int) -> None:

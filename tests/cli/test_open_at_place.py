@@ -16,7 +16,7 @@ from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
 from jpterm_like.places import local
 from jpterm_like.server.server import Server
-from tests.cli.syncing import Person
+from tests.cli.syncing import Person, stories
 from tests.cli.test_sync import ann, bob, place
 from tests.places.servers import folder_for_all, free_port, plain_python, wsgidav
 
@@ -142,10 +142,7 @@ def test_random_writing_with_a_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
 ) -> None:
     """However packs were joined and removed meanwhile, and whatever cache was lost, each word is there once at both."""
-    only = pytestconfig.getoption("--seed")
-    for seed in range(pytestconfig.getoption("--parts")) if only is None else [only]:
-        folder = tmp_path / str(seed)
-        (folder / "place").mkdir(parents=True)
+    for seed, folder in stories(pytestconfig, "--parts", tmp_path):
         people = [Person(folder, who, monkeypatch) for who in ("Ann", "Bob")]
         write_at_random(people[0], people[1], folder / "place", seed)
 
