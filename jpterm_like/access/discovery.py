@@ -44,7 +44,7 @@ class RunningServer(NamedTuple):
     """Whether every client needs a token."""
 
 
-def write_note(root: Path, addresses: Iterable[str], own: Path | None, *, tokens: bool) -> bytes:
+def write_note(root: Path, addresses: Iterable[str], *, tokens: bool, own: Path | None = None) -> bytes:
     """Write the note of where this process listens; returns its content.
 
     Args:

@@ -33,6 +33,8 @@ AHEAD_MAX: Final = 256
 """Names, and deletions, of one document that do not count yet. Only somebody who means harm writes more, and those are forgotten."""
 JOINED_MAX: Final = 64
 """Documents that one document is joined with. Nobody has so many texts of one name."""
+WAIT_S: Final = 30 * 86_400.0
+"""So long after operations came whose past is missing, that is no longer on its way: as long as the lane of a device counts as in use."""
 FORMAT: Final = 1
 """Of what `Documents.encode` writes. Another format is not read: then all of it is made anew from the packs."""
 
@@ -99,6 +101,8 @@ class DocumentNotes:
     carried: Extent = field(default_factory=Extent)
     is_incomplete: bool = False
     """Whether some of its operations could not be taken in because earlier ones are missing: all of its packs are read again."""
+    waits_since: float = 0.0
+    """When that was found first (wall clock, seconds); 0 if it is not so."""
     name: tuple[int, str] = (0, "")
     """The NAME that wins: the highest number that counts, then the name that compares higher. Number 0: it has the name that it was born with."""
     names_ahead: dict[int, str] = field(default_factory=dict)
@@ -115,6 +119,8 @@ class DocumentNotes:
     """The form of the plain file that the document began with; of several that were written, the one that compares higher."""
     joined: set[bytes] = field(default_factory=set)
     """The documents that somebody made one text with."""
+    unusable: dict[str, str] = field(default_factory=dict)
+    """Why operations that came cannot be used, by the lane that they came in; it ends a sentence that begins with who wrote them."""
     saved: dict[str, Version] = field(default_factory=dict)
     """Versions that plain files held, by the digests of the files; the last SAVED_MAX."""
     name_here: str = ""
@@ -170,6 +176,14 @@ class DocumentNotes:
     def is_deleted(self, version: Version) -> bool:
         """Whether the document is deleted for somebody with this version: operations that no deletion knew of bring it back."""
         return self.deleted is not None and version <= self.deleted
+
+    def is_on_its_way(self, now: float) -> bool:
+        """Whether what is missing may still come; `now` is on the wall clock. Else a stranger's junk would be waited for for ever."""
+        if not self.is_incomplete:
+            self.waits_since = 0.0
+        elif not 0 < self.waits_since <= now:
+            self.waits_since = now
+        return self.is_incomplete and now - self.waits_since < WAIT_S
 
     def note_form(self, form: Form) -> None:
         self.form = form if self.form is None else max(self.form, form)
@@ -250,6 +264,7 @@ class Documents:
                 "born": notes.is_born,
                 "carried": notes.carried.as_json(),
                 "incomplete": notes.is_incomplete,
+                "waits_since": notes.waits_since,
                 "name": list(notes.name),
                 "names_ahead": sorted(notes.names_ahead.items()),
                 "name_applied": list(notes.name_applied),
@@ -258,6 +273,7 @@ class Documents:
                 "deleted_here": _version_text(notes.deleted_here),
                 "form": notes.form,
                 "joined": sorted(other.hex() for other in notes.joined),
+                "unusable": notes.unusable,
                 "saved": {digest: _version_text(version) for digest, version in notes.saved.items()},
                 "here": notes.name_here,
                 "identity": notes.identity_here.hex(),
@@ -290,6 +306,7 @@ class Documents:
                     is_born=bool(fields["born"]),
                     carried=Extent.from_json(fields["carried"]),
                     is_incomplete=bool(fields["incomplete"]),
+                    waits_since=float(fields.get("waits_since", 0.0)),
                     name=_numbered(fields["name"]),
                     names_ahead=dict(map(_numbered, fields.get("names_ahead", ()))),
                     name_applied=_numbered(fields["name_applied"]),
@@ -300,6 +317,7 @@ class Documents:
                     deleted_here=_version(fields["deleted_here"]),
                     form=_form(fields.get("form")),
                     joined={bytes.fromhex(other) for other in fields.get("joined", ())},
+                    unusable={str(lane): str(why) for lane, why in fields.get("unusable", {}).items()},
                     saved={
                         str(digest): version
                         for digest, text in fields["saved"].items()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from crdt import ForeignOp
+from jpterm_like import clock
 from jpterm_like.access.discovery import STORE_FOLDER
 from jpterm_like.collection import Collection, collection_folder, load
 from jpterm_like.errors import JptermError, escape_for_terminal
@@ -188,11 +189,13 @@ class _Run:
             await self._put_away(copy, original)
         await self._join()
         await self._end_renames()
+        self._texts.tell_unusable()
         outcome.tell_missing()
         outcome.tell_notebooks()
         await packs.write()
         outcome.early = sum(
-            notes.is_incomplete and document not in files.refused for document, notes in known.notes.items()
+            notes.is_on_its_way(clock.wall()) and document not in files.refused
+            for document, notes in known.notes.items()
         )
         await asyncio.to_thread(packs.save, is_idle=is_idle)
         return outcome

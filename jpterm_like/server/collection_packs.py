@@ -161,6 +161,7 @@ class CollectionPacks:
 
     def read_all(self, document: bytes) -> None:
         """Let all packs with this document come again. Blocks."""
+        self.known.of(document).unusable.clear()
         self.coming[document] = []
         for name in self._mirror.held:
             pack = self._packs.get(name) or self._mirror.pack(name)
@@ -205,7 +206,7 @@ class CollectionPacks:
     def is_much_gathered(self) -> bool:
         return self._gathered_bytes > PACKED_BYTES
 
-    def save(self, *, is_idle: bool) -> None:
+    def save(self, *, is_idle: bool = False) -> None:
         """Note that all packs of the mirror were taken in. Blocks. Raises JptermError.
 
         Args:

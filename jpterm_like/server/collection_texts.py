@@ -76,8 +76,6 @@ class CollectionTexts:
         self._commits = commits
         self._outcome = outcome
         self._turns = _Turns()
-        self._left_out: set[tuple[bytes, str]] = set()
-        """Documents and lanes whose operations cannot be used in this run."""
         self._early: set[bytes] = set()
         """Documents whose operations are in their stores before they are counted here."""
         self.joining: dict[bytes, list[bytes]] = {}
@@ -172,7 +170,7 @@ class CollectionTexts:
     def _integrate_one(self, pad: Pad, document: bytes, message: Message, came: Extent) -> None:
         """Integrate operations of a pack, and note that packs have them."""
         notes, buffer = self._known.of(document), pad.buffer
-        if (document, message.lane) in self._left_out:
+        if message.lane in notes.unusable:
             return
         try:
             is_new = buffer.lacks(message.data) or document in self._early
@@ -185,16 +183,19 @@ class CollectionTexts:
                 if is_new:  # stored with the operations: nothing else is written before the next turn
                     pad.due = came.version
         except Contradiction:
-            self._left_out.add((document, message.lane))
-            who = self._known.author_of(message.lane) or "somebody"
-            self._outcome.tell(
-                f"{notes.name_here}: what {who} wrote contradicts what is here, and is left out: a state folder was copied, or set back."
+            notes.unusable[message.lane] = (
+                "contradicts what is here, and is left out: a state folder was copied, or set back"
             )
         except ForeignOp as problem:
-            self._left_out.add((document, message.lane))
-            self._outcome.tell(
-                f"{notes.name_here}: a change that came cannot be read, and is left out: {problem}."
-            )
+            notes.unusable[message.lane] = f"cannot be read, and is left out: {problem}"
+
+    def tell_unusable(self) -> None:
+        """Tell whose operations are left out, each time: without them not all is the same."""
+        for notes in self._known.notes.values():
+            for lane, why in notes.unusable.items():
+                self._outcome.tell(
+                    f"{notes.name_here}: what {self._known.author_of(lane) or 'somebody'} wrote {why}."
+                )
 
     async def held_back(self, here: Document, notes: DocumentNotes) -> Version:
         """The operations that are not sent yet, since they are of a carried file whose history may follow. That is told."""

@@ -231,7 +231,7 @@ def serve_folder(root: Path, options: ListenOptions, *, autosave_s: float) -> in
                 own = None
                 log.warning("The texts of this folder cannot be synced: %s", problem)
         try:
-            beside[NOTE] = write_note(files.root.path, addresses, own, tokens=closed)
+            beside[NOTE] = write_note(files.root.path, addresses, tokens=closed, own=own)
         except JptermError as problem:
             log.warning("%s", problem)
         sys.stdout.writelines(f"listening on {address}\n" for address in addresses)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from crdt import TextBuffer, Version
+from jpterm_like import clock
 from jpterm_like import collection as collections
 from jpterm_like.access.addresses import LocalFileAddress
 from jpterm_like.cli.main import main
@@ -756,15 +757,24 @@ def hostile_names() -> list[str]:
     ]
 
 
-def put_pack(place: Path, person: Person, birth: Birth, *contents: Content, author: str = "") -> None:
-    """Put a pack of a stranger at a place of a person's collection."""
+def put_pack(
+    place: Path,
+    person: Person,
+    birth: Birth,
+    *contents: Content,
+    author: str = "",
+    number: int = 1,
+    is_born: bool = True,
+) -> None:
+    """Put a pack of a stranger at a place of a person's collection; with `is_born`, it has the document's beginning."""
     [path] = (person.home / "state" / "jpterm-like" / "collections").iterdir()
     known = collections.load(path)
     assert known is not None
-    blocks = {document_id(known.collection, birth): [records.encode(each) for each in (birth, *contents)]}
+    whole = (birth, *contents) if is_born else contents
+    blocks = {document_id(known.collection, birth): [records.encode(each) for each in whole]}
     if author:
         blocks[records.COLLECTION_ITSELF] = [records.encode(Hello("jpterm-like", author, 1, 0))]
-    pack, data = encode_pack(known.collection, lane_name(b"stranger"), 1, 1, blocks)
+    pack, data = encode_pack(known.collection, lane_name(b"stranger"), number, number, blocks)
     (place / str(pack)).write_bytes(data)
 
 
@@ -784,6 +794,42 @@ def test_a_name_that_leads_elsewhere_is_not_written(
     assert "on their way" not in facts["sentence"]
     after = {path for path in tmp_path.rglob("*") if path.name.startswith(("evil", ".bashrc", "config"))}
     assert {path for path in after - before if path.is_file()} == set()
+
+
+def test_a_change_that_cannot_be_used_is_told_each_time(ann: Person, bob: Person, place: Path) -> None:
+    """Without it not all is the same, and a person who looked away would never know."""
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    bob.sync(place)
+    genesis = TextBuffer.genesis("hello\n")
+    put_pack(place, ann, Birth(genesis.lineage, "notes.md"), Changes(b"no change"), author="Eve")
+    for _ in range(3):
+        facts = bob.sync(place)
+        assert not facts["same"] and "what Eve wrote cannot be read, and is left out" in facts["problems"][0]
+    bob.write("notes.md", "hello\nbob\n")
+    bob.sync(place)
+    ann.sync(place)
+    assert ann.files() == bob.files() == {"notes.md": "hello\nbob\n"}
+
+
+def test_what_never_comes_is_not_waited_for_for_ever(
+    ann: Person, bob: Person, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Operations of a text whose beginning is nowhere are on their way for a month, and then count as no more than a stranger's junk."""
+    ann.write("notes.md", "hello\n")
+    ann.sync(place)
+    text = TextBuffer.genesis("begun\n")
+    begun = text.version
+    text.replace(0, 0, "later ")
+    put_pack(place, ann, Birth(text.lineage, "new.md"), Changes(text.changes_since(begun)), is_born=False)
+    now = 1_800_000_000.0
+    for days, is_same in ((0, False), (29, False), (31, True)):
+        monkeypatch.setattr(clock, "wall", lambda days=days: now + 86_400 * days)
+        facts = bob.sync(place)
+        assert facts["same"] == is_same, facts
+        assert ("on the" in facts["sentence"]) != is_same, facts
+    put_pack(place, ann, Birth(text.lineage, "new.md"), Changes(text.changes_since(Version())), number=2)
+    assert bob.sync(place)["same"] and bob.files()["new.md"] == "later begun\n"
 
 
 @pytest.mark.parametrize("who", ["\ud800", "B\nob", "\x1b[31m", "A" * 1000, "a\\b", "/.."])
