@@ -33,6 +33,7 @@ def run_cells(
     *,
     cells: Sequence[str],
     parameters: Mapping[str, str],
+    kernel: str | None,
     name: str | None,
     timeout_s: float | None,
     as_json: bool,
@@ -40,7 +41,8 @@ def run_cells(
 ) -> int:
     """Run cells of a notebook, all of code if none is named, and return the exit code: 0 if all succeeded, 1 if one failed, 130 if one was interrupted.
 
-    With `waits` nothing is run: what runs already is awaited. `parameters` are put into a cell of their own first.
+    With `waits` nothing is run: what runs already is awaited. `parameters` are put into a cell of their own first, and `kernel` is the
+    notebook's from then on.
 
     Raises:
         JptermError: nothing was run, or it is not known how it ended.
@@ -49,9 +51,22 @@ def run_cells(
 
     async def run() -> int:
         async with connected(address, name=who, create=False, visible=True) as session:
+            if kernel is not None:
+                await use_kernel(session, kernel)
             return await _Printing(session, as_json).run(cells, parameters, timeout_s, waits=waits)
 
     return asyncio.run(run())
+
+
+async def use_kernel(session: Session, name: str) -> None:
+    """Have a kernel run the notebook, unless it is its kernel already.
+
+    Raises:
+        JptermError: there is no such kernel.
+    """
+    _, chosen = await session.kernel_names()
+    if name != chosen:
+        await session.use_kernel(name)
 
 
 class _Printing:

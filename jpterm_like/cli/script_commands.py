@@ -99,6 +99,11 @@ def _run_arguments(parser: ArgumentParser) -> None:
         default=[],
         help="give a variable this value, in a cell of its own below the one that sets it; may be given several times",
     )
+    parser.add_argument(
+        "--kernel",
+        metavar="NAME",
+        help="have this Jupyter kernel run the notebook, from now on; one that runs is stopped",
+    )
     parser.add_argument("--timeout", metavar="SECONDS", type=seconds, help="interrupt them after this long")
     parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     parser.add_argument("--wait", action="store_true", help="run nothing: wait for what runs already")
@@ -111,6 +116,7 @@ def _run(options: Namespace) -> int:
         options.address,
         cells=options.cell,
         parameters=dict(options.param),
+        kernel=options.kernel,
         name=options.name,
         timeout_s=options.timeout,
         as_json=options.json,

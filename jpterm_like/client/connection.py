@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from jpterm_like.access.addresses import Address
 from jpterm_like.background import MISTAKE
-from jpterm_like.client.events import Event, LineMessage, Notice, RequestFailed, Status, StatusChanged
+from jpterm_like.client.events import (
+    Event,
+    KernelWanted,
+    LineMessage,
+    Notice,
+    RequestFailed,
+    Status,
+    StatusChanged,
+)
 from jpterm_like.errors import JptermError
 from jpterm_like.transports.base import CannotConnect, Peer, Transport
 
@@ -226,11 +234,15 @@ class ServerConnection:
         if awaited is not None and not awaited.done():
             awaited.set_result(answer)
 
-    def declined(self, request: int, sentence: str) -> None:
+    def declined(self, request: int, sentence: str, code: str = "") -> None:
         """Let a request fail."""
+        from jpterm_like.sync import wire
+
         answer = self._requests.get(request)
         if answer is not None and not answer.done():
-            answer.set_exception(RequestFailed(sentence))
+            answer.set_exception(
+                KernelWanted(sentence) if code == wire.KERNEL_WANTED else RequestFailed(sentence)
+            )
 
     # ------------------------------------------------------------------ the link
 

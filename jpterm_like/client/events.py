@@ -171,3 +171,7 @@ class NotReady(JptermError):
 
 class RequestFailed(JptermError):
     """The server cannot be reached, refused what was asked, or is too old for it. The text is kept on this machine."""
+
+
+class KernelWanted(RequestFailed):
+    """Nothing was run: a person must choose a kernel for the notebook first."""

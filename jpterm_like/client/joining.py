@@ -317,7 +317,7 @@ class Joining(SameMoment):
 
     def _on_refused(self, channel: int | None, request: int | None, code: str, sentence: str) -> None:
         if request is not None:
-            self._connection.declined(request, sentence)
+            self._connection.declined(request, sentence, code)
         elif code == "site_taken":
             self._take_fresh_site()
             self._open_channel(self.pad)

@@ -392,6 +392,28 @@ class ServerRequests(LocalSession):
 
         await self._ask(partial(wire.Kernel, verb=verb), "The server cannot be reached now.")
 
+    async def kernel_names(self) -> tuple[list[tuple[str, str]], str]:
+        """The kernels that the notebook may have, each with a title for people, and the one that was chosen; "" is that which it names.
+
+        Raises:
+            RequestFailed: they are not known.
+        """
+        from jpterm_like.sync import wire
+
+        answer = await self._ask(wire.ListKernels, "The server cannot be reached now.")
+        assert isinstance(answer, wire.KernelList)
+        return list(zip(answer.names, answer.titles, strict=False)), answer.chosen
+
+    async def use_kernel(self, name: str) -> None:
+        """Have a kernel run the notebook from now on. One that runs is stopped.
+
+        Raises:
+            RequestFailed: there is no such kernel, or it was not done.
+        """
+        from jpterm_like.sync import wire
+
+        await self._ask(partial(wire.UseKernel, name=name), "The server cannot be reached now.")
+
     async def answer_input(self, run: str, text: str) -> None:
         """Answer what a run asks.
 

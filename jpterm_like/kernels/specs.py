@@ -109,6 +109,18 @@ def choose_kernel(notebook: Path, metadata: Mapping[str, Any], environ: Mapping[
     )
 
 
+def kernels_for(
+    notebook: Path, metadata: Mapping[str, Any], environ: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """The kernels that a notebook may have: name, and title for people; first, without a name, the one that it gets if nobody chooses."""
+    specs, _ = _list_kernels(environ)
+    found = sorted((spec.name, spec.display_name) for spec in specs.values())
+    try:
+        return [("", choose_kernel(notebook, metadata, environ).display_name), *found]
+    except KernelError:
+        return found
+
+
 def kernel_by_name(name: str, notebook: Path, environ: Mapping[str, str]) -> KernelSpec:
     """The kernel of this name.
 

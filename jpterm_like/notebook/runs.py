@@ -7,6 +7,7 @@
     run/ID/NNNNNN      a part of what it gave, in order: see `PartKind`
     kernel             {name, state, since, why, code}
     keeper             {folder, at}: where the kernel's keeper is, and the number of its last entry that is in these records
+    choice             {kernel}: the kernel that somebody chose; empty or missing: that which the notebook names
     queue              the runs that wait, in order
 
 Everything is put, so what was replaced goes when the records are encoded. Only one site writes: the server that has the document

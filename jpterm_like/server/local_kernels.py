@@ -9,9 +9,12 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from jpterm_like.errors import escape_for_terminal
+
 if TYPE_CHECKING:
     from jpterm_like.kernels.entries import Entry
     from jpterm_like.kernels.line import KeeperLine
+    from jpterm_like.kernels.specs import KernelSpec
 
 DEFAULTS: Final = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 """Variables of kernels that the user may set otherwise. Without this one, Python 3.11 and later print a warning about frozen modules
@@ -30,16 +33,29 @@ class LocalKernels:
 
     def __init__(self, state: Path) -> None:
         self._state = state
+        self._found: dict[Path, KernelSpec] = {}
+        """What `find` found, for the `start` that follows: looking takes some tenths of a second."""
 
-    async def start(self, file: Path, metadata: Mapping[str, Any]) -> tuple[str, str]:
+    async def find(self, file: Path, metadata: Mapping[str, Any], chosen: str) -> None:
         """See `server.runner.Kernels`."""
-        return await asyncio.to_thread(self._start, file, metadata)
+        self._found[file] = await asyncio.to_thread(_spec, file, metadata, chosen)
 
-    def _start(self, file: Path, metadata: Mapping[str, Any]) -> tuple[str, str]:
-        from jpterm_like.kernels.specs import choose_kernel
+    async def names(self, file: Path, metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """See `server.runner.Kernels`."""
+        from jpterm_like.kernels.specs import kernels_for
+
+        return await asyncio.to_thread(kernels_for, file, metadata, os.environ)
+
+    async def start(self, file: Path, metadata: Mapping[str, Any], chosen: str) -> tuple[str, str]:
+        """See `server.runner.Kernels`."""
+        spec = self._found.pop(file, None)
+        if spec is None:
+            spec = await asyncio.to_thread(_spec, file, metadata, chosen)
+        return await asyncio.to_thread(self._start, file, spec)
+
+    def _start(self, file: Path, spec: KernelSpec) -> tuple[str, str]:
         from jpterm_like.kernels.start import start_keeper
 
-        spec = choose_kernel(file, metadata, os.environ)
         keeper = start_keeper(
             spec.argv,
             {**DEFAULTS, **os.environ, **spec.env},
@@ -57,6 +73,20 @@ class LocalKernels:
         line = await connect(Path(folder))
         about = (await asyncio.to_thread(read_description, Path(folder))).about
         return _Line(line, by_message=about.get(INTERRUPT) == "message")
+
+
+def _spec(file: Path, metadata: Mapping[str, Any], chosen: str) -> KernelSpec:
+    """The kernel for a notebook. Raises KernelError, and CannotChoose if a person must choose."""
+    from jpterm_like.kernels.specs import WhichKernel, choose_kernel, kernel_by_name
+    from jpterm_like.server.runner import CannotChoose
+
+    try:
+        return (
+            kernel_by_name(chosen, file, os.environ) if chosen else choose_kernel(file, metadata, os.environ)
+        )
+    except WhichKernel as question:
+        names = ", ".join(escape_for_terminal(spec.name) for spec in question.choices)
+        raise CannotChoose(f"{question} There are: {names}.") from question
 
 
 class _Line:

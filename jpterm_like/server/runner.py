@@ -60,6 +60,10 @@ class CannotRun(JptermError):
     """There is no kernel, or it does not do what it was asked."""
 
 
+class CannotChoose(CannotRun):
+    """A person must choose a kernel first."""
+
+
 class WasSent(JptermError):
     """A run was sent to the kernel before, and is never sent again."""
 
@@ -91,7 +95,18 @@ class Line(Protocol):
 class Kernels(Protocol):
     """Where kernels come from."""
 
-    async def start(self, file: Path, metadata: Mapping[str, Any]) -> tuple[str, str]:
+    async def find(self, file: Path, metadata: Mapping[str, Any], chosen: str) -> None:
+        """See whether there is a kernel for a notebook: the chosen one, or if that is empty the one that it names.
+
+        Raises CannotChoose if a person must choose, and JptermError if there is none.
+        """
+        ...
+
+    async def names(self, file: Path, metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """The kernels that there are: name, and title for people; "" is that which the notebook names."""
+        ...
+
+    async def start(self, file: Path, metadata: Mapping[str, Any], chosen: str) -> tuple[str, str]:
         """Start a kernel for a notebook; return the folder of its keeper, and its name. Raises JptermError."""
         ...
 
@@ -186,6 +201,9 @@ class Runner:
         }
         if any(cell in waiting for cell, _ in wanted):
             raise CannotRun("Nothing was run: that cell runs or waits already.")
+        if wanted and not self._fold.keeper and not self._fold.queue:
+            document = self._document
+            await self._kernels.find(document.path, document.notebook_metadata, self.chosen_kernel)
         now_ms = self._now_ms()
         for cell, name in wanted:
             found = sources[cell]
@@ -223,6 +241,30 @@ class Runner:
         else:
             self._again = verb == "restart"
             await line.stop()
+
+    @property
+    def chosen_kernel(self) -> str:
+        """The kernel that somebody chose for this notebook; empty: that which it names."""
+        value = self._records.records.get("choice")
+        name = value.get("kernel") if isinstance(value, dict) else None
+        return name if isinstance(name, str) else ""
+
+    async def kernel_names(self) -> list[tuple[str, str]]:
+        """The kernels that this notebook may have."""
+        return await self._kernels.names(self._document.path, self._document.notebook_metadata)
+
+    async def use_kernel(self, name: str) -> None:
+        """Have this kernel run the notebook, from now on and in later openings; one that runs is stopped, and another one started.
+
+        Raises:
+            CannotRun: there is no such kernel.
+        """
+        document = self._document
+        await self._kernels.find(document.path, document.notebook_metadata, name)
+        self._records.records.put("choice", {"kernel": name})
+        self.publish()
+        if self._line is not None:
+            await self.command("restart")
 
     async def answer(self, name: str, text: str, who: str) -> None:
         """Answer the question of a run; the first answer counts. The text is kept nowhere here.
@@ -276,7 +318,10 @@ class Runner:
             self._tell_if_idle()
 
     async def _start_kernel(self) -> None:
-        folder, name = await self._kernels.start(self._document.path, self._document.notebook_metadata)
+        document = self._document
+        folder, name = await self._kernels.start(
+            document.path, document.notebook_metadata, self.chosen_kernel
+        )
         self._fold.begin_keeper(folder, name, self._now_ms())
         # Before anything is sent: the next server must not send it to another kernel.
         await self.stored()

@@ -11,7 +11,7 @@ from jpterm_like.server.connections import Connection, OpenDocument
 from jpterm_like.server.group_commit import GroupCommit
 from jpterm_like.server.notebook_records import NotebookRecords
 from jpterm_like.server.open_documents import OpenDocuments
-from jpterm_like.server.runner import CannotRun, Kernels, Runner
+from jpterm_like.server.runner import CannotChoose, CannotRun, Kernels, Runner
 from jpterm_like.server.tasks import Tasks
 from jpterm_like.sync import wire
 
@@ -37,14 +37,19 @@ class Running:
 
     async def _answer(self, connection: Connection, event: wire.RunningRequest) -> None:
         try:
-            await self._carry_out(connection, event)
+            answer = await self._carry_out(connection, event)
         except JptermError as problem:
-            connection.link.refuse("running", str(problem), channel=event.channel, request=event.request)
+            code = wire.KERNEL_WANTED if isinstance(problem, CannotChoose) else "running"
+            connection.link.refuse(code, str(problem), channel=event.channel, request=event.request)
         else:
-            connection.link.done(event.request)
+            if answer is None:
+                connection.link.done(event.request)
+            else:
+                connection.link.answer(answer)
         connection.wake()
 
-    async def _carry_out(self, connection: Connection, event: wire.RunningRequest) -> None:
+    async def _carry_out(self, connection: Connection, event: wire.RunningRequest) -> wire.KernelList | None:
+        """Do it; an answer that has more than `Done` is returned."""
         opened = connection.documents.get(event.channel)
         records = None if opened is None else opened.document.records
         if opened is None or records is None:
@@ -61,6 +66,22 @@ class Running:
             case wire.Input(_, _, run, text):
                 runner = self._runner_for(connection, opened, records)
                 await runner.answer(run, text, _name(connection))
+            case wire.ListKernels():
+                runner = self._runner_for(connection, opened, records)
+                names = (await runner.kernel_names())[: wire.RUNS_MAX]
+                return wire.KernelList(
+                    event.request,
+                    tuple(name for name, _ in names if len(name) <= wire.NAME_LENGTH_MAX),
+                    tuple(
+                        title[: wire.NAME_LENGTH_MAX]
+                        for name, title in names
+                        if len(name) <= wire.NAME_LENGTH_MAX
+                    ),
+                    runner.chosen_kernel,
+                )
+            case wire.UseKernel(_, _, name):
+                await self._runner_for(connection, opened, records).use_kernel(name)
+        return None
 
     def _runner_for(self, connection: Connection, opened: OpenDocument, records: NotebookRecords) -> Runner:
         """The runner of a notebook, for somebody who may run.
@@ -107,7 +128,13 @@ def _name(connection: Connection) -> str:
 class _Nothing:
     """Runs nothing: what people may do without kernels is to clear outputs."""
 
-    async def start(self, file: object, metadata: object) -> tuple[str, str]:
+    async def find(self, file: object, metadata: object, chosen: str) -> None:
+        raise CannotRun("This server runs nothing.")
+
+    async def names(self, file: object, metadata: object) -> list[tuple[str, str]]:
+        raise CannotRun("This server runs nothing.")
+
+    async def start(self, file: object, metadata: object, chosen: str) -> tuple[str, str]:
         raise CannotRun("This server runs nothing.")
 
     async def connect(self, folder: str) -> Any:

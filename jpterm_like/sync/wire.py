@@ -1053,6 +1053,8 @@ class OpenRecords(Request):
     version: Version
 
 
+KERNEL_WANTED: Final = "kernel"
+"""The code of a refusal of `Run`: the notebook names no kernel that is there, and a person must choose one."""
 RUNS_MAX: Final = 1000
 """Cells in one `Run`."""
 INPUT_LENGTH_MAX: Final = 64 * 1024
@@ -1094,6 +1096,29 @@ class Clear(RunningRequest):
     """Remove what these cells gave; of all cells if none is named."""
 
     cells: Annotated[tuple[str, ...], texts_up_to(RUNS_MAX, NAME_LENGTH_MAX)]
+
+
+@message(87, feature=RUNNING, needs="run", act="choose kernels")
+class ListKernels(RunningRequest):
+    """Which kernels the notebook may have; answered by `KernelList`."""
+
+
+@message(88)
+class KernelList(Answer):
+    """The kernels of the server's machine."""
+
+    names: Annotated[tuple[str, ...], texts_up_to(RUNS_MAX, NAME_LENGTH_MAX)]
+    titles: Annotated[tuple[str, ...], texts_up_to(RUNS_MAX, NAME_LENGTH_MAX)]
+    """Of each of them, for people."""
+    chosen: Name
+    """The one that was chosen for this notebook; empty: that which the notebook names."""
+
+
+@message(89, feature=RUNNING, needs="run", act="choose kernels")
+class UseKernel(RunningRequest):
+    """Have a kernel run the notebook from now on; empty: that which the notebook names. One that runs is stopped."""
+
+    name: Name
 
 
 PASSED_BYTES_MAX: Final = FRAME_BYTES_MAX

@@ -263,6 +263,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("answer_cell", "Answer what a cell asks", group="Notebook", carets="drop"),
     Command("restart_kernel", "Restart the kernel", group="Notebook"),
     Command("restart_and_run", "Restart the kernel and run all cells", group="Notebook"),
+    Command("choose_kernel", "Choose the kernel of the notebook", group="Notebook"),
     Command("stop_kernel", "Stop the kernel", group="Notebook"),
     Command("clear_outputs", "Clear the outputs of the cell", group="Notebook", carets="drop"),
     Command("clear_all_outputs", "Clear the outputs of all cells", group="Notebook"),

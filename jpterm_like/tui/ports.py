@@ -248,6 +248,20 @@ class EditorSession(Protocol):
             JptermError: it was not done.
         """
 
+    async def kernel_names(self) -> tuple[list[tuple[str, str]], str]:
+        """The kernels that the notebook may have, each with a title for people, and the one that was chosen; "" is that which it names.
+
+        Raises:
+            JptermError: they are not known.
+        """
+
+    async def use_kernel(self, name: str) -> None:
+        """Have a kernel run the notebook from now on. One that runs is stopped.
+
+        Raises:
+            JptermError: there is no such kernel, or it was not done.
+        """
+
     async def answer_input(self, run: str, text: str) -> None:
         """Answer what a run asks.
 

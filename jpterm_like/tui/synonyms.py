@@ -145,6 +145,7 @@ SYNONYMS: Final[dict[str, str]] = {
     "answer_cell": "input, stdin, prompt, password, jupyter, notebook",
     "restart_kernel": "jupyter, notebook, reset, reload",
     "restart_and_run": "jupyter, notebook, reset, rerun, run everything",
+    "choose_kernel": "change kernel, select kernel, switch, python, r, julia, jupyter, notebook",
     "stop_kernel": "shut down, shutdown, kill, end, jupyter, notebook",
     "clear_outputs": "remove outputs, erase, jupyter, notebook",
     "clear_all_outputs": "remove outputs, erase, strip, jupyter, notebook",

@@ -131,6 +131,7 @@ SHOWN = {
     "run --name": "e2e/test_run.py::test_cells_are_run_by_their_ids_and_print_what_they_give",
     "run --timeout": "e2e/test_run.py::test_a_cell_that_takes_too_long_is_interrupted",
     "run --param": "e2e/test_run.py::test_parameters_are_a_cell_below_the_one_that_gives_them",
+    "run --kernel": "e2e/test_run.py::test_parameters_are_a_cell_below_the_one_that_gives_them",
     "cat --outputs": "e2e/test_run.py::test_what_cells_gave_is_printed_and_removed",
     "clear --cell": "e2e/test_run.py::test_what_cells_gave_is_printed_and_removed",
     "clear --name": "e2e/test_run.py::test_what_cells_gave_is_printed_and_removed",

@@ -105,16 +105,18 @@ def test_ctrl_c_interrupts_the_cell_and_a_kernel_that_dies_is_told(notebook: Pat
 
 
 def test_parameters_are_a_cell_below_the_one_that_gives_them(notebook: Path) -> None:
-    """Their values win; the next call changes the cell, and all else is above."""
+    """Their values win; the next call changes the cell, and all else is above. The kernel may be chosen by its name."""
     first = run(
         "run", str(notebook), "--cell", "one", "--cell", "two", "--param", "n=3", "--param", "name=ann"
     )
     assert (first.returncode, first.stdout) == (0, "one\n21\n")
-    again = run("run", str(notebook), "--cell", "two", "--param", "n=4")
+    again = run("run", str(notebook), "--cell", "two", "--param", "n=4", "--kernel", "python3")
     assert (again.returncode, again.stdout) == (0, "28\n")
     cells = json.loads(notebook.read_text())["cells"]
     assert [each["id"] for each in cells][:3] == ["words", "one", "injected-parameters"]
     assert "".join(cells[2]["source"]) == "# Parameters of jpterm-like run\nn = 4"
+    wrong = run("run", str(notebook), "--cell", "two", "--kernel", "nothing")
+    assert wrong.returncode == 1 and "There is no kernel nothing. There are: " in wrong.stderr
     other = run("run", str(notebook), "--cell", "two", "--param", "lambda=4")
     assert other.returncode == 2 and "write a name and a value, such as n=3" in other.stderr
 

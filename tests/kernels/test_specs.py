@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jpterm_like.kernels import specs
-from jpterm_like.kernels.specs import NoKernel, WhichKernel, choose_kernel, kernel_by_name
+from jpterm_like.kernels.specs import NoKernel, WhichKernel, choose_kernel, kernel_by_name, kernels_for
 
 pytest.importorskip(
     "jupyter_client", reason="the kernels of this machine need jupyter_client: pip install '.[test]'"
@@ -120,3 +120,14 @@ def test_kernels_that_cannot_be_started_are_passed_over(environ: dict[str, str],
 def test_our_own_python_runs_a_kernel_named_python(environ: dict[str, str], tmp_path: Path) -> None:
     spec = specs._spec("python3", {"argv": ["python", "-m", "x"], "is_ours": True}, environ)
     assert spec is not None and spec.argv == [sys.executable, "-m", "x"]
+
+
+def test_kernels_are_listed_with_the_one_that_a_notebook_gets_first(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """If there is one without a question."""
+    for name in ("julia", "ir"):
+        install(environ, name)
+    notebook = tmp_path / "a.ipynb"
+    assert kernels_for(notebook, {}, environ) == [("ir", "Ir"), ("julia", "Julia")]
+    assert kernels_for(notebook, named("ir"), environ) == [("", "Ir"), ("ir", "Ir"), ("julia", "Julia")]

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from jpterm_like.server.runner import CannotRun, WasSent
+from jpterm_like.server.runner import CannotChoose, CannotRun, WasSent
 from tests.notebook.test_fold import Said
 
 
@@ -176,16 +176,25 @@ class FakeKernels:
     def __init__(self) -> None:
         self.keepers: list[FakeKeeper] = []
         self.problem = ""
+        self.question = ""
+        """What a person is asked who has chosen no kernel; empty: the notebook names one."""
 
     @property
     def last(self) -> FakeKeeper:
         return self.keepers[-1]
 
-    async def start(self, file: Path, metadata: Mapping[str, Any]) -> tuple[str, str]:
+    async def find(self, file: Path, metadata: Mapping[str, Any], chosen: str) -> None:
+        if self.question and chosen not in ("ir", "python3"):
+            raise CannotChoose(self.question)
+
+    async def names(self, file: Path, metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
+        return [("ir", "R"), ("python3", "Python 3")]
+
+    async def start(self, file: Path, metadata: Mapping[str, Any], chosen: str) -> tuple[str, str]:
         if self.problem:
             raise CannotRun(self.problem)
         self.keepers.append(FakeKeeper())
-        return str(len(self.keepers) - 1), "python3"
+        return str(len(self.keepers) - 1), chosen or "python3"
 
     async def connect(self, folder: str) -> FakeLine:
         if self.problem:

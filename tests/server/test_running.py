@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 
-from jpterm_like.client.events import RequestFailed
+from jpterm_like.client.events import KernelWanted, RequestFailed
 from jpterm_like.client.session import Session
 from jpterm_like.notebook.outputs import Asks
 from jpterm_like.notebook.runs import shown_run
@@ -65,6 +65,35 @@ def state(session: Session, cell: str) -> str:
     assert session._records is not None
     run = shown_run(session._records.records, cell)
     return "" if run is None else run.state
+
+
+async def test_a_person_chooses_a_kernel_once(desk: Desk) -> None:
+    """Nothing is queued before; the choice outlives the server, and another one takes the place of the kernel that runs."""
+    write(desk, "print one", "print two")
+    kernels = FakeKernels()
+    kernels.question = "Which one?"
+    async with running(desk, kernels):
+        ann = await desk.join("ann", NAME)
+        with pytest.raises(KernelWanted, match="Which one"):
+            await ann.run_cells(["a"])
+        assert state(ann, "a") == "" and await ann.kernel_names() == (
+            [("ir", "R"), ("python3", "Python 3")],
+            "",
+        )
+        with pytest.raises(RequestFailed, match="Which one"):
+            await ann.use_kernel("julia")
+        await ann.use_kernel("ir")
+        await ann.run_cells(["a"])
+        await until(lambda: state(ann, "a") == "ok", "the run")
+        assert ann.kernel_line.startswith("ir ")
+    async with running(desk, kernels):
+        bob = await desk.join("bob", NAME)
+        await bob.run_cells(["b"])
+        await until(lambda: state(bob, "b") == "ok", "the next run")
+        assert len(kernels.keepers) == 1 and (await bob.kernel_names())[1] == "ir"
+        await bob.use_kernel("python3")
+        await until(lambda: bob.kernel_line.startswith("python3 "), "the other kernel")
+        assert kernels.keepers[0].has_ended
 
 
 async def test_cells_run_one_after_the_other_and_everybody_sees_it(desk: Desk) -> None:

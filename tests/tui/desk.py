@@ -255,6 +255,13 @@ class Desk:
     async def command_kernel(self, verb: Literal["interrupt", "restart", "stop"]) -> None:
         self.asked.append((verb,))
 
+    async def kernel_names(self) -> tuple[list[tuple[str, str]], str]:
+        return [("ir", "R"), ("python3", "Python 3")], "ir"
+
+    async def use_kernel(self, name: str) -> None:
+        self.asked.append(("use", name))
+        self.refusal = None
+
     async def answer_input(self, run: str, text: str) -> None:
         self.asked.append(("answer", run, text))
 

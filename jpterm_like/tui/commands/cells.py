@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Literal
 
+from jpterm_like.client.events import KernelWanted
 from jpterm_like.tui.commands.cell_edits import do_new_cell, outputs_in
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.text.cell_markers import kind_at
@@ -19,6 +20,7 @@ MENU: Final = (
     ("answer_cell", "Answer what a cell asks"),
     ("restart_kernel", "Restart the kernel"),
     ("restart_and_run", "Restart the kernel and run all cells"),
+    ("choose_kernel", "Choose the kernel"),
     ("stop_kernel", "Stop the kernel"),
     ("clear_outputs", "Clear the outputs of this cell"),
     ("clear_all_outputs", "Clear the outputs of all cells"),
@@ -111,7 +113,10 @@ def _run(editor: Editing, cells: list[str]) -> None:
         return
 
     async def run() -> None:
-        await session.run_cells(cells)
+        try:
+            await session.run_cells(cells)
+        except KernelWanted:
+            await _choose_kernel(editor, lambda: _run(editor, cells))
 
     editor.in_background(run())
 
@@ -165,6 +170,30 @@ def _command(editor: Editing, verb: Literal["interrupt", "restart", "stop"], don
             editor.say(done)
 
     editor.in_background(command())
+
+
+def do_choose_kernel(editor: Editing) -> None:
+    """Choose which kernel runs this notebook, now and later."""
+    if outputs_in(editor) is not None:
+        editor.in_background(_choose_kernel(editor, lambda: editor.say("The kernel is chosen.")))
+
+
+async def _choose_kernel(editor: Editing, then: Callable[[], None]) -> None:
+    session = editor.session
+    names, chosen = await session.kernel_names()
+    if not names:
+        editor.say("There is no Jupyter kernel on the server's machine.", serious=True)
+        return
+
+    async def use(name: str) -> None:
+        await session.use_kernel(name)
+        then()
+
+    choices = [
+        (name, title, name or "as the notebook says, or from the Python beside it") for name, title in names
+    ]
+    title = "Which kernel runs this notebook? One that runs is stopped."
+    editor.choose(title, choices, lambda name: editor.in_background(use(name)), chosen)
 
 
 def do_answer_cell(editor: Editing) -> None:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from jpterm_like.client.events import Status
+from jpterm_like.client.events import KernelWanted, Status
 from jpterm_like.config import KeyBinding
 from jpterm_like.errors import JptermError
 from jpterm_like.notebook.outputs import Asks
@@ -63,6 +63,24 @@ async def test_without_a_server_nothing_is_run_later_by_surprise() -> None:
         one.desks["ann"].refusal = JptermError("You may not run cells here.")
         await one.go_on("presses ctrl+enter")
         await until(one.pilots["ann"], lambda: "You may not run cells here." in screen(one))
+
+
+async def test_a_kernel_is_chosen_and_then_the_cell_runs() -> None:
+    """If the server says that nobody has chosen one; and by a command."""
+    async with Story(size=(80, 24), title="a.ipynb") as one:
+        asked = await begun(one, TEXT.replace("one", "o|ne"))
+        pilot = one.pilots["ann"]
+        one.desks["ann"].refusal = KernelWanted("Which one?")
+        await pilot.press("ctrl+enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Picker))
+        await pilot.press(*"python", "enter")
+        await until(pilot, lambda: len(asked) == 2)
+        assert asked == [("use", "python3"), ("run", "a")]
+        one.editor().run("choose_kernel")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Picker))
+        await pilot.press("enter")
+        await until(pilot, lambda: len(asked) == 3)
+        assert asked[2] == ("use", "ir")
 
 
 async def test_the_menu_asks_before_variables_are_lost() -> None:
