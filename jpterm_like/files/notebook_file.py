@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from jpterm_like.files.charsets import UTF_8, Known
+from jpterm_like.notebook import conflicts
 from jpterm_like.notebook.cells import marker, parts_of, split_cells
 from jpterm_like.notebook.convert import cells_of, file_of, first_ids, text_of
 from jpterm_like.notebook.ipynb import FileCell, NotANotebook, NotebookFile, Result, read_notebook
@@ -126,11 +127,22 @@ def _as_in_file(text: str) -> list[FileCell]:
     return [FileCell(0, 0, cell.kind, cell.id or None, cell.source) for cell in split_cells(text)]
 
 
+def has_conflicts(raw: bytes) -> bool:
+    """Whether git has left conflict markers in a notebook file: its cells are those of both sides."""
+    return b"<<<<<<< " in raw and conflicts.has_conflicts(raw.decode("utf-8", "replace"))
+
+
 def _notebook(raw: bytes) -> NotebookFile:
     try:
-        return read_notebook(raw.decode("utf-8"))
+        text = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise NotANotebook("it is not UTF-8") from None
+    try:
+        return read_notebook(text)
+    except NotANotebook:
+        if conflicts.has_conflicts(text):
+            return conflicts.resolved(text)
+        raise
 
 
 def _noted(state: Known) -> NotebookFile:

@@ -141,6 +141,10 @@ if TYPE_CHECKING:
     from jpterm_like.server.mender import Mender
     from jpterm_like.server.notebook_records import NotebookRecords
 
+BOTH_SIDES: Final = (
+    "had conflicts of git's: the cells of both sides are here, and saving writes them without its markers"
+)
+"""Follows the name of a notebook."""
 log = logging.getLogger("jpterm_like.server.document")
 
 
@@ -264,6 +268,15 @@ class Document:
         from jpterm_like.files.notebook_file import notebook_metadata
 
         return notebook_metadata(self._base)
+
+    @property
+    def has_conflicts(self) -> bool:
+        """Whether the file is a notebook with git's conflict markers, so that it does not hold the text."""
+        if not self.is_notebook:
+            return False
+        from jpterm_like.files.notebook_file import has_conflicts
+
+        return has_conflicts(self._base.raw)
 
     async def read_outputs(self) -> None:
         """Have the records hold what the file has for the cells, where that is not what they have; once for each state of the file."""
@@ -978,7 +991,10 @@ class Document:
             self.records.read_raw = self._base.raw
         self._tell_form()
         pad, set_back = self.pad, False
-        if len(pad.buffer) == len(plain.text) and pad.buffer.text == plain.text:
+        if self.has_conflicts:
+            pad.mark_saved(Version())
+            self.notify(f"{self.name} {BOTH_SIDES}", True)
+        elif len(pad.buffer) == len(plain.text) and pad.buffer.text == plain.text:
             pad.mark_saved(pad.buffer.version)
         elif self._spares_blanks and without_live_blanks(pad.buffer, self._carets()) == plain.text:
             # Else autosave would write the blanks again, and the other program take them away again.

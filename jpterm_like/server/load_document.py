@@ -32,6 +32,7 @@ from jpterm_like.server.cell_ids import CELL_IDS, encode_ids, with_ids
 from jpterm_like.server.charset_note import CHARSET, encode_charsets, known_by
 from jpterm_like.server.document import (
     ACCESS,
+    BOTH_SIDES,
     LONG_REST_S,
     REST_S,
     REST_STEP_S,
@@ -154,6 +155,9 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
             or "an earlier release began its history; with everything saved, it is edited by cell from its next opening on"
         )
         document.remarks.append(f"{name} is edited as text, not by cell: {why}.")
+    if document.has_conflicts:
+        document.pad.mark_saved(Version())
+        document.remarks.append(f"{name} {BOTH_SIDES}")
     if document.is_notebook:
         from jpterm_like.config import Paths, Settings
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -154,7 +155,7 @@ async def test_a_file_that_is_no_notebook_any_more_is_left_alone(desk: Desk) -> 
         broken = TWO.replace('"one"', '"one"\n<<<<<<< HEAD')
         file.write_text(broken)
         notice = await desk.hears("is no notebook any more")
-        assert "its JSON is broken at line 19" in notice.sentence
+        assert "its conflict markers are incomplete" in notice.sentence
         ann.replace(len(TEXT), len(TEXT), " mine")
         with pytest.raises(RequestFailed, match="no notebook any more"):
             await ann.save()
@@ -162,6 +163,47 @@ async def test_a_file_that_is_no_notebook_any_more_is_left_alone(desk: Desk) -> 
         file.write_text(TWO.replace('"one"', '"uno"'))
         await until(lambda: outputs_of(file) == {"uno": "1", "two mine": "2"}, "both changes in the file")
         assert ann.text == "# %% id=a\nuno\n# %% id=b\ntwo mine"
+
+
+CONFLICT = TWO.replace(
+    '    "one"\n', '<<<<<<< HEAD\n    "one of ours"\n=======\n    "one of theirs"\n>>>>>>> other\n'
+)
+
+
+async def test_conflicts_of_git_become_the_cells_of_both_sides(desk: Desk) -> None:
+    """Not saved yet, and with what was typed meanwhile; saving writes a notebook without markers."""
+    assert CONFLICT != TWO
+    file = desk.file(NAME)
+    file.write_text(TWO)
+    async with desk.serve(autosave_s=None):
+        ann = await desk.join("ann", NAME)
+        ann.replace(len(ann.text), len(ann.text), " mine")
+        file.write_text(CONFLICT)
+        notice = await desk.hears("the cells of both sides are here")
+        assert notice.serious
+        await until(lambda: "one of theirs" in ann.text, "the other side")
+        assert re.fullmatch(
+            r"# %% id=a\none of ours\n# %% id=[0-9a-f]{8}\none of theirs\n# %% id=b\ntwo mine", ann.text
+        )
+        assert not ann.saved and file.read_text() == CONFLICT
+        await ann.save()
+        assert ann.saved
+        assert outputs_of(file) == {"one of ours": "1", "one of theirs": "1", "two mine": "2"}
+
+
+async def test_a_notebook_with_conflicts_is_opened_by_cell(desk: Desk) -> None:
+    """Also for the first time; a file whose sides are no notebooks is opened as text."""
+    file = desk.file(NAME)
+    file.write_text(CONFLICT)
+    desk.file("b.ipynb").write_text(CONFLICT.replace("=======", ""))
+    async with desk.serve(autosave_s=None):
+        ann = await desk.join("ann", NAME)
+        assert "one of ours" in ann.text and "one of theirs" in ann.text and "<<<<" not in ann.text
+        await until(lambda: not ann.saved, "it is not in the file")
+        await ann.save()
+        assert outputs_of(file) == {"one of ours": "1", "one of theirs": "1", "two": "2"}
+        bob = await desk.join("bob", "b.ipynb")
+        assert "<<<<<<< HEAD" in bob.text
 
 
 async def test_a_new_notebook(desk: Desk) -> None:
