@@ -46,7 +46,8 @@ class Progress:
         self._moved += count
         self._of = max(self._of, self._moved)
         now = time.monotonic()
-        if now - self._drawn_s >= REDRAW_S:
+        # The first bytes and the last ones are always shown: a system takes some megabytes at once, and then the server is waited for.
+        if self._sentence or self._moved == self._of or now - self._drawn_s >= REDRAW_S:
             self._sentence = ""
             self._draw(now)
 
