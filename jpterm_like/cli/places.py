@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from jpterm_like import clock
+from jpterm_like.access.addresses import with_tilde
 from jpterm_like.cli.waiting import Waiting, waiting_texts
 from jpterm_like.collection import Collection, PlaceNote, find
 from jpterm_like.config import Paths
@@ -23,7 +24,8 @@ def list_places(*, as_json: bool) -> int:
     unreadable: list[str] = []
     found = waits = False
     paths = Paths.of_user()
-    for its_folder, known in find(paths.state_folder, Path("/"), unreadable):
+    collections = find(paths.state_folder, Path("/"), unreadable)
+    for its_folder, known in sorted(collections, key=lambda each: each[1].folder):
         try:
             waiting = waiting_texts(paths, its_folder, known)
         except JptermError as problem:
@@ -48,7 +50,7 @@ def _line(known: Collection, address: str, note: PlaceNote, waiting: Waiting) ->
     if not note.contact_s:
         when = "never reached"
     else:
-        when = time.strftime("last contact %Y-%m-%d %H:%M", time.localtime(note.contact_s))
+        when = f"last contact {clock.words(note.contact_s)}"
     count = sum(waiting.values())
     waits = (
         f"{count:,} {'change waits' if count == 1 else 'changes wait'}"
@@ -57,7 +59,8 @@ def _line(known: Collection, address: str, note: PlaceNote, waiting: Waiting) ->
         if waiting
         else "nothing waits"
     )
-    return f"{known.folder}  {address}  {when}, {waits}"
+    there = with_tilde(Path(address)) if address.startswith("/") else address
+    return f"{with_tilde(known.folder)}  {there}  {when}, {waits}"
 
 
 def _texts(waiting: Waiting) -> Iterator[str]:
