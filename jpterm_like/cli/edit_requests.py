@@ -6,6 +6,7 @@ once, or by an anchor. Nothing here reads or prints; the caller shows the answer
     {"do": "insert", "text": "new\\n", "line": 3}
     {"do": "replace", "old": "teh", "text": "the"}
     {"do": "delete", "start": 10, "end": 20, "seen": 7}
+    {"do": "run", "cells": ["3f9a81c2"]}
 """
 
 from __future__ import annotations
@@ -232,6 +233,46 @@ class EditRequests:
         await self.session.stored()
         return {}
 
+    async def _cells(self, request: dict[str, Any]) -> dict[str, object]:
+        from jpterm_like.cli.notebook_events import cells_in
+
+        await self._notebook()
+        return {"cells": cells_in(self.session), "number": self.number}
+
+    async def _run(self, request: dict[str, Any]) -> dict[str, object]:
+        from jpterm_like.notebook.cells import parts_of
+
+        await self._notebook()
+        text = self.session.text
+        code = {
+            part.id: text[part.body : part.end] for part in parts_of(text) if part.kind == "code" and part.id
+        }
+        wanted = request.get("cells")
+        if wanted is None:
+            wanted = [cell for cell, source in code.items() if source.strip()]
+        if not isinstance(wanted, list) or not wanted or not all(cell in code for cell in wanted):
+            raise BadRequest('Give ids of cells of code in "cells": "cells" lists them.')
+        runs = await self.session.run_cells(wanted)
+        return {"runs": dict(zip(wanted, runs, strict=True))}
+
+    async def _interrupt(self, request: dict[str, Any]) -> dict[str, object]:
+        await self._notebook()
+        await self.session.command_kernel("interrupt")
+        return {}
+
+    async def _answer(self, request: dict[str, Any]) -> dict[str, object]:
+        await self._notebook()
+        run = request.get("run")
+        if not isinstance(run, str):
+            raise BadRequest('Give the "run" that asks.')
+        await self.session.answer_input(run, _text_in(request))
+        return {}
+
+    async def _notebook(self) -> None:
+        if not self.session.is_notebook:
+            raise BadRequest("This text is no notebook.")
+        await self.session.outputs_known()
+
     async def _people(self, request: dict[str, Any]) -> dict[str, object]:
         return {"people": people_in(self.session)}
 
@@ -259,6 +300,10 @@ _ACTIONS: Final[dict[str, _Action]] = {
     "anchor": _Action(EditRequests._anchor, "offset before seen"),
     "caret": _Action(EditRequests._caret, "offset mark seen"),
     "people": _Action(EditRequests._people),
+    "cells": _Action(EditRequests._cells),
+    "run": _Action(EditRequests._run, "cells"),
+    "interrupt": _Action(EditRequests._interrupt),
+    "answer": _Action(EditRequests._answer, "run text"),
     "save": _Action(EditRequests._save),
     "stored": _Action(EditRequests._stored),
 }

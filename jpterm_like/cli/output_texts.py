@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Final, Literal
 
 from jpterm_like.notebook.outputs import CellOutputs, Display, Error, Gap, Item, Stream
 from jpterm_like.notebook.printed import Printed
 
+StreamName = Literal["stdout", "stderr"]
+STREAMS: Final[tuple[StreamName, ...]] = ("stdout", "stderr")
 
-def text_of(outputs: CellOutputs, stream: Literal["stdout", "stderr"]) -> str:
+
+class NewText:
+    """What cells gave that was not told yet: whole lines, for the last one may still change."""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str, str], int] = {}
+        """How many characters of what a run gave were told, for each of the two streams."""
+        self._versions: dict[str, int] = {}
+        """Which outputs of each run were looked at."""
+
+    def of(self, run: str, outputs: CellOutputs, *, is_over: bool) -> Iterator[tuple[StreamName, str]]:
+        """What a run gave since the last call, for each stream."""
+        if self._versions.get(run) == outputs.version and not is_over:
+            return
+        self._versions[run] = outputs.version
+        for stream in STREAMS:
+            text = text_of(outputs, stream)
+            end = len(text) if is_over else text.rfind("\n") + 1
+            start = min(self._told.get((run, stream), 0), end)
+            if end > start:
+                self._told[run, stream] = end
+                yield stream, text[start:end]
+
+
+def text_of(outputs: CellOutputs, stream: StreamName) -> str:
     """What a cell gave for one of the two streams: values and what it printed, or errors and what it printed there."""
     return "".join([_text(item) for item in outputs.items if _stream_of(item) == stream])
 

@@ -8,9 +8,9 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from math import inf
-from typing import Any, Final, Literal, TextIO
+from typing import Any, Final, TextIO
 
-from jpterm_like.cli.output_texts import clean, text_of
+from jpterm_like.cli.output_texts import NewText, clean
 from jpterm_like.cli.parameters import put_parameters
 from jpterm_like.cli.scripting import confirmed, connected, saves_only_mine
 from jpterm_like.client.events import Event, OutputsChanged, RequestFailed, StatusChanged
@@ -76,10 +76,7 @@ class _Printing:
         self._session = session
         self._as_json = as_json
         self._changed = asyncio.Event()
-        self._printed: dict[tuple[str, str], int] = {}
-        """How many characters of what a cell gave were printed, for each of the two streams."""
-        self._versions: dict[str, int] = {}
-        """Which outputs of each cell were looked at."""
+        self._new = NewText()
         self._asked: set[str] = set()
         self._interrupts = 0
         """How often ctrl+c was pressed."""
@@ -136,7 +133,7 @@ class _Printing:
                 if run.id != name:  # somebody has run it again since
                     run = Run(name, cell, run.by, "cancelled")
                 elif run.state != "waits":
-                    self._print(cell, session.outputs_of(cell), is_over=run.is_over)
+                    self._print(run, session.outputs_of(cell))
                 if run.is_over:
                     del left[cell]
                     ended.append(run)
@@ -187,27 +184,15 @@ class _Printing:
             return INTERRUPTED
         return 1 if words else 0
 
-    def _print(self, cell: str, outputs: CellOutputs, *, is_over: bool) -> None:
-        """Print what is new: whole lines, for the last one may still change."""
-        if self._versions.get(cell) == outputs.version and not is_over:
-            return
-        self._versions[cell] = outputs.version
+    def _print(self, run: Run, outputs: CellOutputs) -> None:
+        """Print what is new."""
         asks = next((item for item in outputs.items if isinstance(item, Asks)), None)
-        if asks is not None and cell not in self._asked:
-            self._asked.add(cell)
+        if asks is not None and run.id not in self._asked:
+            self._asked.add(run.id)
             sys.stderr.write(f"{escape_for_terminal(asks.prompt)} (waits for an answer)\n")
             sys.stderr.flush()
-        streams: tuple[tuple[Literal["stdout", "stderr"], TextIO], ...] = (
-            ("stdout", sys.stdout),
-            ("stderr", sys.stderr),
-        )
-        for name, stream in streams:
-            text = text_of(outputs, name)
-            end = len(text) if is_over else text.rfind("\n") + 1
-            start = min(self._printed.get((cell, name), 0), end)
-            if end > start:
-                self._printed[cell, name] = end
-                self._print_to(stream, cell, name, text[start:end])
+        for name, text in self._new.of(run.id, outputs, is_over=run.is_over):
+            self._print_to(sys.stdout if name == "stdout" else sys.stderr, run.cell, name, text)
 
     def _print_to(self, stream: TextIO, cell: str, name: str, text: str) -> None:
         if self._as_json:

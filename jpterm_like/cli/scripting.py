@@ -14,13 +14,21 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from jpterm_like.access.addresses import parse_server_address
 from jpterm_like.access.discovery import resolve_address
 from jpterm_like.access.ssh import SshAddress
 from jpterm_like.cli.edit_requests import EditRequests, people_in
-from jpterm_like.client.events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
+from jpterm_like.client.events import (
+    Changed,
+    Event,
+    Notice,
+    OutputsChanged,
+    PeopleChanged,
+    Reset,
+    StatusChanged,
+)
 from jpterm_like.client.open import connect_session, list_pads
 from jpterm_like.client.session import Session
 from jpterm_like.config import Paths, display_name
@@ -28,6 +36,9 @@ from jpterm_like.errors import JptermError
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.stores import replicas_of
 from jpterm_like.transports.base import CannotConnect
+
+if TYPE_CHECKING:
+    from jpterm_like.cli.notebook_events import NotebookEvents
 
 JOIN_S: Final = 10.0
 """How long a server may be silent while the pad is joined."""
@@ -233,6 +244,8 @@ class Reporter:
         self._write = write
         self._people: list[dict[str, object]] = []
         self._state: dict[str, object] = {}
+        self._notebook: NotebookEvents | None = None
+        """From the first request on that is one of notebooks."""
         write({"event": "text", "text": session.text, "number": requests.number, "role": session.role})
         self._report_state()
         self._report_people()
@@ -248,6 +261,12 @@ class Reporter:
                 self._report_people()
             case StatusChanged():
                 self._report_state()
+            case OutputsChanged(cells):
+                if self._notebook is None:
+                    from jpterm_like.cli.notebook_events import NotebookEvents
+
+                    self._notebook = NotebookEvents(self._session, self._write)
+                self._notebook.changed(cells)
             case Notice(sentence, serious):
                 self._write({"event": "notice", "sentence": sentence, "serious": serious})
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,6 +135,60 @@ def test_what_cells_gave_is_printed_and_removed(notebook: Path) -> None:
     assert "#>" not in run("cat", str(notebook), "--outputs").stdout
     unknown = run("clear", str(notebook), "--cell", "nothing")
     assert unknown.returncode == 1 and "There is no cell with the id nothing." in unknown.stderr
+
+
+def test_an_agent_runs_cells_and_answers_them(notebook: Path) -> None:
+    """With the orders of `pipe`; what cells give comes as events, under the name of who ran them."""
+    with subprocess.Popen(
+        [*PROGRAM, "pipe", str(notebook), "--name", "bot"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as agent:
+        assert agent.stdin is not None and agent.stdout is not None
+        seen: list[dict[str, Any]] = []
+
+        def ask(**order: object) -> None:
+            assert agent.stdin is not None
+            agent.stdin.write(json.dumps(order) + "\n")
+            agent.stdin.flush()
+
+        def hear(event: str, **fields: object) -> dict[str, Any]:
+            assert agent.stdout is not None
+            for line in agent.stdout:
+                seen.append(json.loads(line))
+                if seen[-1].get("event") == event and fields.items() <= seen[-1].items():
+                    return seen[-1]
+            raise AssertionError(seen)
+
+        ask(do="replace", old="1 / 0", text="print('hello ' + input('name? '))")
+        ask(do="cells", id=1)
+        cells = {each["id"]: each for each in hear("done", id=1)["cells"]}
+        assert cells["bad"]["source"] == "print('hello ' + input('name? '))" and "run" not in cells["bad"]
+        ask(do="run", cells=["one", "bad"], id=2)
+        runs = hear("done", id=2)["runs"]
+        asks = hear("asks", cell="bad")
+        assert (asks["run"], asks["prompt"], asks["secret"]) == (runs["bad"], "name? ", False)
+        ask(do="answer", run=asks["run"], text="Zoe")
+        assert hear("ran", cell="bad")["state"] == "ok"
+        of = [(each["event"], each["cell"], each.get("text")) for each in seen if "cell" in each]
+        assert [each for each in of if each[1] == "one"] == [
+            ("run", "one", None),
+            ("output", "one", "one\n"),
+            ("ran", "one", None),
+        ]
+        assert any("hello Zoe" in (text or "") for _, cell, text in of if cell == "bad")
+        assert any(each["event"] == "kernel" and "python3" in each["line"] for each in seen)
+        ask(do="run", cells=["long"])
+        hear("output", cell="long")
+        ask(do="interrupt")
+        assert hear("ran", cell="long")["state"] == "interrupted"
+        ask(do="run", cells=["words"], id=3)
+        assert "ids of cells of code" in hear("failed", id=3)["sentence"]
+        ask(do="cells", id=4)
+        assert [each["by"] for each in hear("done", id=4)["cells"] if each["id"] == "one"] == ["bot"]
+        agent.stdin.close()
+        assert agent.wait(PATIENCE_S) == 0
 
 
 def test_a_notebook_becomes_a_script_or_markdown_and_back(notebook: Path) -> None:
