@@ -452,7 +452,8 @@ class FencedStorage:
         assert len(ours) == len(stores), "stores of another storage"
         if ours:
             # A thread of its own: those of the loop may all wait for documents that are being opened.
-            failures = await asyncio.get_running_loop().run_in_executor(self._threads, self.commit, ours)
+            loop = asyncio.get_running_loop()
+            failures = await loop.run_in_executor(self._threads, self._commit_and_look, ours)
             if failures:
                 raise SyncFailed(failures)
 
@@ -486,6 +487,25 @@ class FencedStorage:
                 raise StoreBusy(f"{shown} was opened at another node just now.")
 
     # For the stores
+
+    def _commit_and_look(self, stores: Sequence[FencedStore]) -> list[tuple[Store, StorageError]]:
+        """As `commit`; and of stores to which nothing is written, look whether they are lost: a database that went back lacks what was called
+        stored, also where nobody writes any more."""
+        with self._committing:
+            idle = [store for store in stores if not (store.pending or store.lost or store.doubt)]
+            failures = self._commit_locked(stores, {})
+            if idle:
+                try:
+                    heads = self.engine.confirm({store.document: store.fence for store in idle})
+                except Unreachable as problem:
+                    log.info("%s", problem)  # nothing of theirs waits for it
+                else:
+                    failures += [
+                        (store, self.note_lost(store))
+                        for store in idle
+                        if heads.get(store.document) != store.head and not store.pending
+                    ]
+            return failures
 
     def commit(
         self, stores: Sequence[FencedStore], blobs: Mapping[str, bytes] | None = None

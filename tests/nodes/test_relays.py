@@ -166,3 +166,22 @@ def test_a_drained_node_keeps_nobody_offline_for_long() -> None:
         assert survivors(cluster.stored()[1], peers) == []
 
     simulate(5, main)
+
+
+def test_a_database_that_went_back_is_noticed_where_nobody_writes() -> None:
+    """Everybody was told that the text is stored, and nobody types any more: the owner looks all the same, and the text is stored again."""
+
+    async def main(chance: random.Random) -> None:
+        cluster = Cluster(chance, 2)
+        peers = await people(cluster, {"a": 0, "b": 1})
+        peers[0].write()
+        await until(lambda: all_stored(peers))
+        replica = cluster.database.copy()
+        peers[1].write()
+        await until(lambda: all_stored(peers))
+        cluster.database.go_back(replica)
+        assert survivors(cluster.stored()[1], peers) != []
+        await until(lambda: survivors(cluster.stored()[1], peers) == [], seconds=20.0)
+        await until(lambda: all_stored(peers))
+
+    simulate(6, main)
