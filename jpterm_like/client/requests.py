@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import secrets
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -423,6 +424,17 @@ class ServerRequests(LocalSession):
         from jpterm_like.sync import wire
 
         await self._ask(partial(wire.Input, run=run, text=text), "The server cannot be reached now.")
+
+    async def move_widget(self, widget: str, attribute: str, value: object) -> None:
+        """Move a widget: give an attribute a value that JSON knows, or press a button ("click", None).
+
+        Raises:
+            RequestFailed: it was not moved.
+        """
+        from jpterm_like.sync import wire
+
+        request = partial(wire.Move, widget=widget, attribute=attribute, value=json.dumps(value))
+        await self._ask(request, "The server cannot be reached now.")
 
     async def clear_outputs(self, cells: Sequence[str]) -> None:
         """Remove what these cells gave; of all cells if none is named.

@@ -14,8 +14,16 @@ from jpterm_like.files.charsets import UTF_8, Known
 from jpterm_like.notebook import conflicts
 from jpterm_like.notebook.cells import marker, parts_of, split_cells
 from jpterm_like.notebook.convert import cells_of, file_of, first_ids, text_of
-from jpterm_like.notebook.ipynb import FileCell, NotANotebook, NotebookFile, Result, read_notebook
+from jpterm_like.notebook.ipynb import (
+    FileCell,
+    NotANotebook,
+    NotebookFile,
+    Result,
+    read_notebook,
+    with_metadata,
+)
 from jpterm_like.notebook.merge import carry_ids, merge_cells
+from jpterm_like.notebook.widgets import STATE_TYPE
 from jpterm_like.textdiff.merge import Merge
 
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
@@ -71,21 +79,36 @@ def cell_results(state: Known) -> dict[str, Result]:
     return found
 
 
+def widget_states(state: Known) -> object:
+    """The states of widgets that a state of the file has, as it has them; None if it has none."""
+    found = notebook_metadata(state).get("widgets")
+    return found.get(STATE_TYPE) if isinstance(found, dict) else None
+
+
 def encode_cells(
     text: str,
     base: Known,
     former: Mapping[str, str] | None = None,
     results: Mapping[str, Result] | None = None,
+    widgets: Mapping[str, Any] | None = None,
 ) -> Known:
     """The state of a notebook file that holds this text, made of the one that was last read or written.
 
-    `former` is what cells were that went from the file (see `cell_texts`), `results` what runs gave.
+    `former` is what cells were that went from the file (see `cell_texts`), `results` what runs gave, and `widgets` the states of what
+    they show; with `results` alone there are none any more.
     """
     text = _SURROGATES.sub("\ufffd", text)
     if not base.raw.strip() and not text:
         return base
     file = _noted(base)
     written, ids = file_of(file, _ids_of(file, base), text, former, results)
+    if results:
+        former_widgets = notebook_metadata(base).get("widgets")
+        if widgets or isinstance(former_widgets, dict):
+            others = dict(former_widgets) if isinstance(former_widgets, dict) else {}
+            others.pop(STATE_TYPE, None)
+            value = {**others, STATE_TYPE: widgets} if widgets else others
+            written = with_metadata(written, "widgets", value or None)
     return base._replace(raw=written.encode("utf-8"), charset=UTF_8, cells=tuple(ids))
 
 

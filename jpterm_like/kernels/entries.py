@@ -174,8 +174,8 @@ def decode_entry(raw: Raw) -> Entry:
     return Entry(raw.number, kind, channel, raw.seconds, content=content)
 
 
-def make_header(message_id: str, message_type: str, session: str, date: str) -> bytes:
-    """The header of a message to a kernel; `date` as in ISO 8601."""
+def make_header(message_id: str, message_type: str, session: str, date: str, subshell: str = "") -> bytes:
+    """The header of a message to a kernel; `date` as in ISO 8601. `subshell`: the thread of the kernel that is to take it; "": the main one."""
     header = {
         "msg_id": message_id,
         "msg_type": message_type,
@@ -184,4 +184,6 @@ def make_header(message_id: str, message_type: str, session: str, date: str) -> 
         "date": date,
         "version": "5.4",
     }
+    if subshell:
+        header["subshell_id"] = subshell
     return json.dumps(header).encode()

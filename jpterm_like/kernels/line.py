@@ -70,6 +70,8 @@ class Message:
     """Header of the message that this answers."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     buffers: tuple[bytes, ...] = ()
+    subshell: str = ""
+    """The thread of the kernel that is to take it; empty: the main one."""
 
 
 async def connect(folder: Path) -> KeeperLine:
@@ -141,7 +143,8 @@ class KeeperLine:
             KeeperGone: the keeper died; whether the message was sent is in the log.
         """
         date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        header = make_header(message.id or secrets.token_hex(16), message.type, self.session, date)
+        name = message.id or secrets.token_hex(16)
+        header = make_header(name, message.type, self.session, date, message.subshell)
         objects = (message.parent, message.metadata, message.content)
         parts = [header, *(json.dumps(each).encode() for each in objects), *message.buffers]
         answer = await self._ask({"do": "send"}, CHANNELS[channel], parts)

@@ -21,14 +21,19 @@ from jpterm_like.notebook.runs import (
     drop_run,
     error_part,
     file_digest_of,
+    outputs_json,
     part_key,
     part_keys,
     parts_at,
+    parts_of_run,
     put_cell,
     put_part,
     run_of,
     shown_run,
 )
+from jpterm_like.notebook.widget_file import states_json
+from jpterm_like.notebook.widget_fold import WidgetFold
+from jpterm_like.notebook.widgets import OUTPUT_HEAD, VIEW_TYPE, viewed
 
 LIVE_CHARACTERS: Final = 4_000
 """A part of printed text is rewritten while it grows. Beyond this, lines above the last LIVE_ROWS get parts of their own."""
@@ -238,6 +243,9 @@ class Fold:
         self._displays: dict[str, list[tuple[str, int]]] | None = None
         """Where the displays with a name are."""
         self._running: set[str] | None = None
+        self.widgets = WidgetFold(records, self.forget)
+        self._last_run = ""
+        """The run that began last."""
 
     # ------------------------------------------------------------------ what the runner does
 
@@ -262,6 +270,17 @@ class Fold:
         return folder if isinstance(folder, str) else ""
 
     @property
+    def subshell(self) -> str:
+        """The thread of the kernel that takes messages to widgets while a cell runs; empty if there is none."""
+        value = self.records.get("subshell")
+        return value if isinstance(value, str) else ""
+
+    @property
+    def asks_states(self) -> bool:
+        """Whether the kernel is to be asked for the states of its widgets, because messages were lost."""
+        return self.records.get("asks_states") is True
+
+    @property
     def has_work(self) -> bool:
         """Whether there is a kernel to be heard, or a run that is not over."""
         return bool(self.keeper or self.queue or self.running())
@@ -273,6 +292,8 @@ class Fold:
             self.tell_kernel("starting", now_ms, name=name)
         else:
             self.records.drop("keeper")
+            self.records.drop("subshell")
+            self.records.drop("asks_states")
 
     def tell_kernel(self, state: str, now_ms: int, **fields: Value) -> None:
         """Put the state of the kernel."""
@@ -406,12 +427,15 @@ class Fold:
         self.records.put("keeper", {"folder": folder, "at": entry.number})
 
     def _sent(self, entry: Entry, now_ms: int) -> None:
+        if entry.header.get("msg_type") == "comm_msg":
+            self.widgets.sent(str(entry.header.get("msg_id")), entry.content)
         if entry.header.get("msg_type") != "execute_request":
             return
         run = self.run(str(entry.header.get("msg_id")))
         if run is not None and run.state == "waits":
             self.dequeue(run.id)
             self.put_run(run._replace(state="runs", started_ms=now_ms))
+            self._last_run = run.id
 
     def _received(self, entry: Entry, now_ms: int) -> None:
         kind, content = entry.header.get("msg_type"), entry.content
@@ -420,27 +444,89 @@ class Fold:
         if kind == "status":
             self._status(run, content, now_ms)
             return
-        if run is None:
-            if kind == "update_display_data":
-                self._update_display(content)
-            running = self.running() if kind in _OUTPUTS else []
-            run = running[-1] if running else None  # threads print under the parent of another message
-        if run is None:
+        if kind in _COMMS:
+            self._comm(str(kind), entry, run)
+        elif kind in _OUTPUTS:
+            self._output(str(kind), content, self._whose(parent, run))
+        elif kind == "update_display_data":
+            self._update_display(content)
+        elif kind == "create_subshell_reply" and isinstance(content.get("subshell_id"), str):
+            self.records.put("subshell", content["subshell_id"][:200])
+        elif run is not None:
+            self._of_run(str(kind), content, run, now_ms)
+
+    def _whose(self, parent: object, run: Run | None) -> str:
+        """Where an output goes: an Output widget, its run, or that of the widget whose callback gave it; "" if nowhere.
+
+        Threads print under the parent of another message: their outputs go to the run that began last.
+        """
+        captured = self.widgets.capturing(parent)
+        if captured:
+            return OUTPUT_HEAD + captured
+        for name in (run.id if run is not None else "", self.widgets.owner(parent), self._last_run):
+            if name and self.run(name) is not None:
+                return name
+        running = self.running()
+        return running[-1].id if running else ""
+
+    def _comm(self, kind: str, entry: Entry, run: Run | None) -> None:
+        """A message about a widget."""
+        content, buffers, widgets = entry.content, entry.buffers, self.widgets
+        if kind == "comm_open":
+            name = run.id if run is not None else widgets.owner(entry.parent.get("msg_id"))
+            widgets.open(self.keeper, name, content, buffers, self._shown_widgets)
+        elif kind == "comm_close":
+            widgets.close(content)
+        else:
+            data = content.get("data")
+            if isinstance(data, dict) and data.get("method") == "update_states":
+                widgets.states(content, buffers, self.keeper)
+                self.records.drop("asks_states")
+            else:
+                widgets.message(content, buffers, entry.parent.get("msg_id"))
+
+    def _shown_widgets(self) -> list[str]:
+        """The widgets that displays show, of runs that are here. O(all keys)."""
+        found = []
+        for key in self.records.keys():  # noqa: SIM118 - it is no dictionary
+            if key.startswith("run/"):
+                part = self.records.get(key)
+                data = part.get("data") if isinstance(part, dict) else None
+                if isinstance(data, dict) and (name := viewed(data.get(VIEW_TYPE))):
+                    found.append(name)
+        return found
+
+    def widget_states(self) -> dict[str, Any]:
+        """The states of the widgets that displays show, as a file has them (`widget_file`); empty if none does."""
+        widgets = self.widgets.widgets
+        if not widgets.models:
+            return {}
+        return states_json(
+            widgets,
+            widgets.reachable(self._shown_widgets()),
+            lambda name: outputs_json(parts_of_run(self.records, OUTPUT_HEAD + name)),
+        )
+
+    def _output(self, kind: str, content: Mapping[str, Any], name: str) -> None:
+        """Something that a run gave, or that was printed into an Output widget."""
+        if not name:
             return
         match kind:
             case "stream":
-                name = "stderr" if content.get("name") == "stderr" else "stdout"
+                stream = "stderr" if content.get("name") == "stderr" else "stdout"
                 text = content.get("text")
                 if isinstance(text, str) and text:
-                    self.output(run.id).print(name, text.encode("utf-8", "replace").decode())
+                    self.output(name).print(stream, text.encode("utf-8", "replace").decode())
             case "display_data" | "execute_result":
-                self._display(run, kind, content)
-            case "update_display_data":
-                self._update_display(content)
+                self._display(name, kind, content)
             case "clear_output":
-                self.output(run.id).clear(wait=content.get("wait") is True)
+                self.output(name).clear(wait=content.get("wait") is True)
             case "error":
-                self.output(run.id).add(error_part(content))
+                self.output(name).add(error_part(content))
+
+    def _of_run(self, kind: str, content: Mapping[str, Any], run: Run, now_ms: int) -> None:
+        """What the kernel says of a run, besides its outputs."""
+        match kind:
             case "execute_input":
                 count = content.get("execution_count")
                 if isinstance(count, int):
@@ -520,6 +606,8 @@ class Fold:
 
     def _gap(self, entry: Entry) -> None:
         count = entry.content.get("count")
+        if self.widgets.widgets.models:  # something of their states may be among what was lost
+            self.records.put("asks_states", value=True)
         part: dict[str, Value] = {"kind": "gap", "count": count if isinstance(count, int) else 0}
         for key in ("start", "end"):
             value = entry.content.get(key)
@@ -537,7 +625,7 @@ class Fold:
 
     # ------------------------------------------------------------------ displays with names
 
-    def _display(self, run: Run, kind: str, content: Mapping[str, Any]) -> None:
+    def _display(self, run: str, kind: str, content: Mapping[str, Any]) -> None:
         data = content.get("data")
         name = _display_id(content)
         part = display_part(data if isinstance(data, dict) else {}, content.get("metadata"), name)
@@ -547,9 +635,9 @@ class Fold:
             part["count"] = count if isinstance(count, int) else None
         if name is not None:
             self._update(name, part)
-        number = self.output(run.id).add(part)
+        number = self.output(run).add(part)
         if name is not None:
-            self._named().setdefault(name, []).append((run.id, number))
+            self._named().setdefault(name, []).append((run, number))
 
     def _update_display(self, content: Mapping[str, Any]) -> None:
         data, name = content.get("data"), _display_id(content)
@@ -582,6 +670,7 @@ class Fold:
 
 
 _OUTPUTS: Final = frozenset(("stream", "display_data", "execute_result", "error", "clear_output"))
+_COMMS: Final = frozenset(("comm_open", "comm_msg", "comm_close"))
 
 
 def _display_id(content: Mapping[str, Any]) -> str | None:

@@ -165,11 +165,10 @@ class NotebookFile:
         if not parts:
             return ""
         if not spans:
-            head, usual, tail = (
-                self.style.break_at(level),
-                f",{self.style.break_at(level)}",
-                self.style.break_at(level - 1),
-            )
+            usual = f",{self.style.break_at(level)}"
+            has_lines = self.style.indent is not None
+            head = self.style.break_at(level) if has_lines else ""
+            tail = self.style.break_at(level - 1) if has_lines else ""
         else:
             head, tail = text[start + 1 : spans[0][0]], text[spans[-1][1] : end - 1]
             usual = (
@@ -281,6 +280,33 @@ def read_notebook(text: str) -> NotebookFile:
         if isinstance(error, NotANotebook):
             raise
         raise NotANotebook("a number in it is too long") from None  # int() takes 4,300 digits
+
+
+def with_metadata(text: str, key: str, value: object) -> str:
+    """A notebook file with another member in its metadata; None removes that. Everything else stays, character by character.
+
+    Raises:
+        NotANotebook: it is none.
+    """
+    file = read_notebook(text)
+    text = text if text.strip("\ufeff \t\r\n") else EMPTY
+    found = next((each for each in _object(text, text.index("{"))[0] if each.key == "metadata"), None)
+    if found is None or not isinstance(found.value, dict):
+        return text
+    members = _object(text, found.value_start)[0]
+    old = next((each for each in members if each.key == key), None)
+    if (old is not None and old.value == value) or (old is None and value is None):
+        return text
+    written = f"{json.dumps(key)}{file.style.key_end}{file.style.dump(value, 2)}"
+    kept = [at for at, each in enumerate(members) if value is not None or each is not old]
+    parts = [written if members[at] is old else text[members[at].start : members[at].end] for at in kept]
+    numbers: list[int | None] = [*kept]
+    if old is None:
+        parts.append(written)
+        numbers.append(None)
+    spans = [(member.start, member.end) for member in members]
+    inner = replace(file, text=text)._items(found.value_start, found.end, spans, parts, numbers, 2)
+    return f"{text[: found.value_start]}{{{inner}}}{text[found.end :]}"
 
 
 def _read(text: str) -> NotebookFile:

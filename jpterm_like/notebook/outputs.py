@@ -28,6 +28,7 @@ __all__ = [
     "Item",
     "Stream",
     "Unknown",
+    "Widget",
     "items_of",
     "stored_outputs",
 ]
@@ -96,7 +97,26 @@ class Unknown:
     kind: str
 
 
-Item = Stream | Display | Error | Cleared | Asks | Gap | Unknown
+@dataclass(frozen=True, slots=True)
+class Widget:
+    """A widget and those in it, as they are now."""
+
+    id: str
+    model: str
+    """Its class in the front end, such as "IntSliderModel"."""
+    state: Mapping[str, Any] = field(hash=False)
+    """What JSON knows, and bytes; its names and sizes have been checked, its types have not."""
+    children: tuple[Widget, ...] = ()
+    items: tuple[Item, ...] = ()
+    """What was printed into it, if it is one for outputs."""
+    is_live: bool = False
+    """Whether its kernel is there, so that it can be moved."""
+    by: str = ""
+    """Who moved it last."""
+    is_hidden: bool = False
+
+
+Item = Stream | Display | Error | Cleared | Asks | Gap | Unknown | Widget
 
 
 @dataclass(frozen=True, slots=True)

@@ -282,12 +282,13 @@ class Document:
         """Have the records hold what the file has for the cells, where that is not what they have; once for each state of the file."""
         records = self.records
         if records is not None and self._plain is not None and self._base.raw != records.read_raw:
-            from jpterm_like.files.notebook_file import cell_results
+            from jpterm_like.files.notebook_file import cell_results, widget_states
 
             base = self._base
             found = await asyncio.to_thread(cell_results, base)
+            widgets = await asyncio.to_thread(widget_states, base)
             if base is self._base:
-                records.take_file(found)
+                records.take_file(found, widgets)
                 records.read_raw = base.raw
 
     @property
@@ -678,7 +679,8 @@ class Document:
         try:
             former = None if self._gone_cells is None else self._gone_cells.texts
             results = self.records.unsaved() if self.records is not None else {}
-            coming = await asyncio.to_thread(_encode, text, self._base, form, former, results)
+            widgets = self.records.widget_states() if self.records is not None and results else None
+            coming = await asyncio.to_thread(_encode, text, self._base, form, former, results, widgets)
         except NotInCharset as problem:
             raise JptermError(
                 f"{self.name} was not saved: {problem}. Replace it there, or use the command “Save in another encoding”."
@@ -985,9 +987,9 @@ class Document:
             self._gone_cells.follow(self._base, plain.known)
         self._base = plain.known._replace(is_chosen=is_chosen)
         if self.records is not None and self.records.read_raw is not None:
-            from jpterm_like.files.notebook_file import cell_results
+            from jpterm_like.files.notebook_file import cell_results, widget_states
 
-            self.records.take_file(cell_results(self._base))
+            self.records.take_file(cell_results(self._base), widget_states(self._base))
             self.records.read_raw = self._base.raw
         self._tell_form()
         pad, set_back = self.pad, False
@@ -1276,12 +1278,13 @@ def _encode(
     form: Form | None,
     former: Mapping[str, str] | None = None,
     results: Mapping[str, Result] | None = None,
+    widgets: Mapping[str, Any] | None = None,
 ) -> Known:
     """Return what the file is to hold: a text in a form, or in that of the base. Raises as `encode_plain`."""
     if base.cells is not None:
         from jpterm_like.files.notebook_file import encode_cells
 
-        return encode_cells(text, base, former, results)
+        return encode_cells(text, base, former, results, widgets)
     if form is None:
         return base._replace(raw=encode_plain(text, base.raw, base.charset))
     raw = encode_as(text, form.charset, bom=form.bom, end=form.ends[0])

@@ -102,17 +102,22 @@ class _Line:
 
     async def send(
         self,
-        channel: Literal["shell", "stdin"],
+        channel: Literal["shell", "control", "stdin"],
         kind: str,
         content: Mapping[str, Any],
         name: str,
         parent: Mapping[str, Any],
+        metadata: Mapping[str, Any] | None = None,
+        subshell: str = "",
     ) -> None:
         from jpterm_like.kernels.line import Message, Repeated
         from jpterm_like.server.runner import WasSent
 
         try:
-            await self._line.send(channel, Message(kind, content, id=name, parent=parent))
+            message = Message(
+                kind, content, id=name, parent=parent, metadata=metadata or {}, subshell=subshell
+            )
+            await self._line.send(channel, message)
         except Repeated as problem:
             raise WasSent(str(problem)) from problem
 

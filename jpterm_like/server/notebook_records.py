@@ -10,7 +10,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from crdt import Version
 from crdt.records import Records
@@ -62,8 +62,11 @@ class NotebookRecords:
 
     # ------------------------------------------------------------------ the file
 
-    def take_file(self, found: Mapping[str, Result]) -> None:
-        """Show what the file has for its cells, where it is not what was read or written here before."""
+    def take_file(self, found: Mapping[str, Result], widgets: object = None) -> None:
+        """Show what the file has for its cells, where it is not what was read or written here before; `widgets` are their states, as the
+        file has them.
+        """
+        self.fold.widgets.take_file(widgets)
         records, now_ms = self.records, int(clock.wall() * 1000)
         for cell, result in found.items():
             digest = _digest(result)
@@ -125,6 +128,10 @@ class NotebookRecords:
 
     def _result(self, run: Run) -> Result:
         return Result(run.number, outputs_json(parts_of_run(self.records, run.id)))
+
+    def widget_states(self) -> dict[str, Any]:
+        """The states of the widgets that cells show, as a file has them; empty if none does."""
+        return self.fold.widget_states()
 
     def note_saved(self, results: Mapping[str, Result]) -> None:
         """The file holds these results."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import secrets
 import signal
@@ -37,6 +38,7 @@ from jpterm_like.notebook.runs import (
     shown_run,
     source_digest,
 )
+from jpterm_like.notebook.widget_fold import CannotMove
 from jpterm_like.server.document import Document
 from jpterm_like.server.notebook_records import NotebookRecords
 
@@ -50,6 +52,8 @@ LOST_S: Final = 5.0
 """A run that was sent, and of which nothing is read for this long, is called lost."""
 QUEUE_MAX: Final = 1000
 """Runs that wait for one kernel."""
+WIDGETS_VERSION: Final = "1.0.0"
+"""Of the protocol by which states are asked for."""
 SOURCE_MAX: Final = 1_000_000
 """Code points of a cell that is run."""
 
@@ -77,13 +81,15 @@ class Line(Protocol):
 
     async def send(
         self,
-        channel: Literal["shell", "stdin"],
+        channel: Literal["shell", "control", "stdin"],
         kind: str,
         content: Mapping[str, Any],
         name: str,
         parent: Mapping[str, Any],
+        metadata: Mapping[str, Any] | None = None,
+        subshell: str = "",
     ) -> None:
-        """Send a message; a run that was sent before raises WasSent."""
+        """Send a message, to a thread of the kernel if one is named; a run that was sent before raises WasSent."""
         ...
 
     async def signal(self, number: int) -> None: ...
@@ -145,6 +151,8 @@ class Runner:
         self._line: Line | None = None
         self._asked: set[str] = set()
         """Runs that the keeper was asked to send, until it notes that."""
+        self._asked_states: set[str] = set()
+        """The keepers that were asked for the states of all widgets."""
         self._unstored_runs: set[str] = set()
         """Runs that are not sent yet, because they are not on the disk."""
         self._unstored: deque[tuple[int, int]] = deque()
@@ -163,6 +171,10 @@ class Runner:
         """Runs that were sent before that question and are not over."""
         self._suspects: set[str] = set()
         """Those of them of which nothing was read since the answer."""
+        self._greeted: set[str] = set()
+        """The widgets that had a message on the kernel's subshell."""
+        self._is_tended = False
+        """Whether this kernel was asked for a subshell."""
         self._is_closed = False
         records.pad.on_news.append(self._acknowledge_soon)
 
@@ -280,6 +292,64 @@ class Runner:
         self.publish()
         await line.send("stdin", "input_reply", {"value": text, "status": "ok"}, "", question)
 
+    async def move(self, widget: str, attribute: str, value: str, who: str) -> None:
+        """Move a widget: put its new value, which is JSON, and tell the kernel. The kernel has the last word.
+
+        Raises:
+            CannotRun: there is no kernel, no such widget, or it takes no such value.
+        """
+        line = self._there()
+        try:
+            found = self._fold.widgets.move(self._fold.keeper, widget, attribute, json.loads(value), who)
+        except (ValueError, RecursionError) as problem:
+            why = str(problem) if isinstance(problem, CannotMove) else "A widget has JSON for its value."
+            raise CannotRun(why) from None
+        self.publish()  # before the answer: who moved it shows the server's value from then on
+        for name, data in found:
+            await self._tell_widget(line, name, data)
+
+    async def _tell_widget(self, line: Line, name: str, data: Mapping[str, Any]) -> None:
+        """Send a message to the kernel side of a widget: on a subshell, if that knows it, so that it counts while a cell runs."""
+        subshell = self._fold.subshell if name in self._greeted else ""
+        await line.send("shell", "comm_msg", {"comm_id": name, "data": data}, "", {}, subshell=subshell)
+
+    def _tend_widgets(self) -> None:
+        """While nothing runs: ask for states that may have been lost, and let widgets be moved while a cell runs.
+
+        A comm goes over to a subshell with its first message there, which itself waits for the main shell. So each widget is greeted.
+        """
+        line, fold = self._line, self._fold
+        if line is None or fold.running():
+            return
+        if fold.asks_states and fold.keeper not in self._asked_states:
+            self._asked_states.add(fold.keeper)
+            self._start_task(self._ask_states(line))
+        waiting = fold.widgets.waiting_for_subshell(fold.keeper, self._greeted)
+        if waiting and not self._is_tended and not fold.subshell:
+            self._is_tended = True
+            self._start_task(self._quietly(line.send("control", "create_subshell_request", {}, "", {})))
+        elif waiting and fold.subshell:
+            self._greeted.update(waiting)
+            self._start_task(self._greet(line, waiting))
+
+    async def _greet(self, line: Line, names: Sequence[str]) -> None:
+        for name in names:
+            await self._quietly(self._tell_widget(line, name, {"method": "request_state"}))
+
+    async def _ask_states(self, line: Line) -> None:
+        """Ask the kernel for the states of all widgets."""
+        comm = {"comm_id": secrets.token_hex(16)}
+        opening = {**comm, "target_name": "jupyter.widget.control", "data": {}}
+        version = {"version": WIDGETS_VERSION}
+        await self._quietly(line.send("shell", "comm_open", opening, "", {}, metadata=version))
+        asking = {**comm, "data": {"method": "request_states"}}
+        await self._quietly(line.send("shell", "comm_msg", asking, "", {}))
+
+    async def _quietly(self, sending: Coroutine[Any, Any, None]) -> None:
+        """Send something that nobody asked for: the kernel may be gone by now."""
+        with contextlib.suppress(JptermError):
+            await sending
+
     def clear(self, cells: Sequence[str]) -> None:
         """Remove what cells gave; of all cells if none is named. What runs stays."""
         records = self._records.records
@@ -346,6 +416,9 @@ class Runner:
         """
         line = self._line = await self._kernels.connect(folder)
         self._asked.clear()
+        self._greeted.clear()
+        self._asked_states.clear()
+        self._is_tended = False
         loop = asyncio.get_running_loop()
         turn = loop.time()
         has_ended = False
@@ -381,7 +454,12 @@ class Runner:
         records = self._records.records
         self._unstored.append((records.version.get(records.site), entry.number))
         self._publish_soon()
-        if entry.kind in ("sent", "exit") or entry.header.get("msg_type") in ("status", "execute_reply"):
+        if entry.kind in ("sent", "exit") or entry.header.get("msg_type") in (
+            "status",
+            "execute_reply",
+            "create_subshell_reply",
+        ):
+            self._tend_widgets()  # before the next cell keeps the kernel busy
             self._pump_soon()
             self._tell_if_idle()
 

@@ -66,6 +66,9 @@ class Running:
             case wire.Input(_, _, run, text):
                 runner = self._runner_for(connection, opened, records)
                 await runner.answer(run, text, _name(connection))
+            case wire.Move(_, _, widget, attribute, value):
+                runner = self._runner_for(connection, opened, records)
+                await runner.move(widget, attribute, value, _name(connection))
             case wire.ListKernels():
                 runner = self._runner_for(connection, opened, records)
                 names = (await runner.kernel_names())[: wire.RUNS_MAX]

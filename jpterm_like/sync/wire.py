@@ -1098,6 +1098,17 @@ class Clear(RunningRequest):
     cells: Annotated[tuple[str, ...], texts_up_to(RUNS_MAX, NAME_LENGTH_MAX)]
 
 
+@message(85, feature=RUNNING, needs="run", act="move widgets")
+class Move(RunningRequest):
+    """Move a widget of the notebook; what comes of it is in the records. It runs code in the kernel, as cells do."""
+
+    widget: Name
+    attribute: Name
+    """What is changed, or "click"."""
+    value: Annotated[str, text_up_to(INPUT_LENGTH_MAX * 2)]
+    """JSON."""
+
+
 @message(87, feature=RUNNING, needs="run", act="choose kernels")
 class ListKernels(RunningRequest):
     """Which kernels the notebook may have; answered by `KernelList`."""

@@ -929,6 +929,10 @@ class Editor(Editing, Rows, can_focus=True):
         if self.offers.key(key, command, types=text is not None and command is None):
             event.stop()
             event.prevent_default()
+        elif self.outputs is not None and self.outputs.key(event.key, text):
+            event.stop()
+            event.prevent_default()
+            self.update()
         elif self.bulk_edit is not None:
             event.stop()
             event.prevent_default()

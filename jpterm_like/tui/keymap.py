@@ -261,6 +261,13 @@ COMMANDS: Final[tuple[Command, ...]] = (
         notebook_keys=("alt+shift+k",),
     ),
     Command("answer_cell", "Answer what a cell asks", group="Notebook", carets="drop"),
+    Command(
+        "move_widgets",
+        "Move the widgets of the cell",
+        group="Notebook",
+        carets="drop",
+        notebook_keys=("alt+shift+w",),
+    ),
     Command("restart_kernel", "Restart the kernel", group="Notebook"),
     Command("restart_and_run", "Restart the kernel and run all cells", group="Notebook"),
     Command("choose_kernel", "Choose the kernel of the notebook", group="Notebook"),

@@ -269,6 +269,13 @@ class EditorSession(Protocol):
             JptermError: somebody has answered, or it was not done.
         """
 
+    async def move_widget(self, widget: str, attribute: str, value: object) -> None:
+        """Move a widget: give an attribute a value that JSON knows, or press a button ("click", None).
+
+        Raises:
+            JptermError: it was not moved.
+        """
+
     async def clear_outputs(self, cells: Sequence[str]) -> None:
         """Remove what these cells gave; of all cells if none is named.
 

@@ -142,6 +142,7 @@ SYNONYMS: Final[dict[str, str]] = {
     "run_cells_above": "execute above, jupyter, notebook",
     "interrupt_kernel": "stop the cell, cancel, abort, break, jupyter, notebook, keyboardinterrupt",
     "notebook_menu": "jupyter, kernel menu, run, restart",
+    "move_widgets": "widget, ipywidgets, slider, interact, button, dropdown, checkbox, jupyter, notebook",
     "answer_cell": "input, stdin, prompt, password, jupyter, notebook",
     "restart_kernel": "jupyter, notebook, reset, reload",
     "restart_and_run": "jupyter, notebook, reset, rerun, run everything",

@@ -219,7 +219,7 @@ async def test_interrupt_failure_restart_and_stop(desk: Desk) -> None:
         await until(lambda: lines(ann, "b") == "two\n", "a run on the new kernel")
         assert len(kernels.keepers) == 2
         await ann.command_kernel("stop")
-        await until(lambda: "kernel died: exit code 0" in ann.kernel_line, "the end")
+        await until(lambda: "python3 ○ stopped" in ann.kernel_line, "the end")
         await ann.run_cells(["b"])
         await until(lambda: state(ann, "b") == "ok" and len(kernels.keepers) == 3, "a third kernel")
 

@@ -79,6 +79,7 @@ MESSAGES: list[wire.Message] = [
     wire.Run(3, 37, ("3f9a81c2", "b"), ("0" * 32, "f" * 32)),
     wire.Kernel(3, 38, "restart"),
     wire.Input(3, 39, "0" * 32, "Zoé"),
+    wire.Move(0, 1, "w" * 32, "value", "[1, 2]"),
     wire.Clear(3, 40, ()),
     wire.ListKernels(3, 41),
     wire.KernelList(41, ("ir", "python3"), ("R", "Python 3"), "ir"),

@@ -265,6 +265,11 @@ class Desk:
     async def answer_input(self, run: str, text: str) -> None:
         self.asked.append(("answer", run, text))
 
+    async def move_widget(self, widget: str, attribute: str, value: object) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.asked.append(("move", widget, attribute, repr(value)))
+
     async def clear_outputs(self, cells: Sequence[str]) -> None:
         self.asked.append(("clear", *cells))
 

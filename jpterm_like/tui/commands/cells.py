@@ -18,6 +18,7 @@ MENU: Final = (
     ("run_cells_above", "Run all cells above"),
     ("interrupt_kernel", "Interrupt the cell that runs"),
     ("answer_cell", "Answer what a cell asks"),
+    ("move_widgets", "Move the widgets of this cell"),
     ("restart_kernel", "Restart the kernel"),
     ("restart_and_run", "Restart the kernel and run all cells"),
     ("choose_kernel", "Choose the kernel"),
@@ -170,6 +171,18 @@ def _command(editor: Editing, verb: Literal["interrupt", "restart", "stop"], don
             editor.say(done)
 
     editor.in_background(command())
+
+
+def do_move_widgets(editor: Editing) -> None:
+    """Let the keys go to the widgets below the cell of the caret, until esc."""
+    outputs = outputs_in(editor)
+    if outputs is None:
+        return
+    if outputs.enter_widgets(editor, editor.text_layout.lines.row(editor.cursor.caret)):
+        editor.say("In the widgets: tab goes to the next, the arrows and space change it, esc leaves.")
+    else:
+        editor.say("This cell has no widget that can be moved: run it first.")
+    editor.update()
 
 
 def do_choose_kernel(editor: Editing) -> None:

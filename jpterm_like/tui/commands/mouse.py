@@ -52,6 +52,10 @@ class Mouse:
             self._drags_scrollbar = True
             self._scroll_to_bar(event.y)
             return
+        outputs = self._editor.outputs
+        if outputs is not None and outputs.press(self._editor, event.x - self._editor.text_x, event.y):
+            self._editor.update()
+            return
         clock = monotonic()
         when, x, y, count = self._clicks
         again = clock - when < CLICK_CHAIN_S and (x, y) == (event.x, event.y)
@@ -88,6 +92,8 @@ class Mouse:
     def move(self, event: events.MouseMove) -> None:
         if self._drags_scrollbar:
             self._scroll_to_bar(event.y)
+        elif self._editor.outputs is not None and self._editor.outputs.drag(event.x - self._editor.text_x):
+            self._editor.update()
         elif self._drag is not None:
             self._drag_at = Offset(event.x, event.y)
             self._extend()
@@ -119,6 +125,8 @@ class Mouse:
     def release(self) -> None:
         self._widget.release_mouse()
         self._drag = None
+        if self._editor.outputs is not None:
+            self._editor.outputs.release()
         self._drags_scrollbar = False
         self._stop_drag_timer()
 

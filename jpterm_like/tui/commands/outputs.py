@@ -6,6 +6,7 @@ Loaded for notebooks only.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.outputs.blocks import OutputBlocks
@@ -19,6 +20,11 @@ from jpterm_like.tui.text.cell_rows import CellRows
 from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.line_index import RowChange
 from jpterm_like.tui.text.viewport import View
+from jpterm_like.tui.text.wrap import BELOW
+
+if TYPE_CHECKING:
+    from jpterm_like.tui.commands.widgets import Holder, WidgetHand
+    from jpterm_like.tui.outputs.widgets import Place
 
 
 class Outputs:
@@ -36,6 +42,9 @@ class Outputs:
     ) -> None:
         self._view = view
         self._paint_soon = paint_soon
+        self._hand: WidgetHand | None = None
+        """None: the keys go to the text."""
+        self._dragged: Place | None = None
         self._images = Images(self._draw_pictures)
         cells, look = CellRows(text_layout), look_of(palette)
         labels = KeyLabels(keys.key_label("toggle_fold"), keys.key_label("notebook_menu"))
@@ -58,6 +67,81 @@ class Outputs:
             return False
         self.changed()
         return True
+
+    # ------------------------------------------------------------------ widgets
+
+    def enter_widgets(self, editor: Holder, row: int) -> bool:
+        """Let the keys go to the widgets of the cell that a row is in; False if it has none that can be moved."""
+        hand = self._hand_for(editor, self.blocks.cells.at(row))
+        if not hand.enter():
+            self._hand = None
+            return False
+        return True
+
+    def key(self, key: str, text: str | None) -> bool:
+        """Handle a key while keys go to widgets; False if it is for the text."""
+        if self._hand is None:
+            return False
+        is_taken = self._hand.key(key, text)
+        if not self.blocks.hand.focus:
+            self._hand = None
+        return is_taken
+
+    def leave_widgets(self) -> None:
+        """Let the keys go to the text."""
+        if self._hand is not None:
+            self._hand.leave()
+            self._hand = None
+        self._dragged = None
+
+    def press(self, editor: Holder, x: int, y: int) -> bool:
+        """Take hold of the widget that is drawn at a place of the view; False if none is."""
+        found = self._place_at(x, y)
+        if found is None:
+            self.leave_widgets()
+            return False
+        cell, place = found
+        hand = self._hand_for(editor, cell)
+        hand.click(place, x)
+        self._dragged = place if place.track is not None else None
+        return True
+
+    def drag(self, x: int) -> bool:
+        """Drag the slider that is held; False if none is."""
+        if self._dragged is None or self._hand is None:
+            return False
+        self._hand.drag(self._dragged, x)
+        return True
+
+    def release(self) -> None:
+        self._dragged = None
+
+    def _hand_for(self, editor: Holder, cell: str) -> WidgetHand:
+        from jpterm_like.tui.commands.widgets import WidgetHand
+
+        if self._hand is None or self._hand.cell != cell:
+            self.leave_widgets()
+            self._hand = WidgetHand(editor, self.blocks, cell, self._widget_changed)
+        return self._hand
+
+    def _widget_changed(self, cell: str) -> None:
+        self.blocks.forget(cell)
+        self.changed()
+        self._paint_soon()
+
+    def _place_at(self, x: int, y: int) -> tuple[str, Place] | None:
+        """The widget at a place of the view, and its cell; of those in each other the innermost."""
+        rows = self._view.rows()
+        if not 0 <= y < len(rows) or rows[y][1] < BELOW:
+            return None
+        row, number = rows[y][0], rows[y][1] - BELOW
+        cell = self.blocks.cells.ending_at(row)
+        found = [
+            place
+            for place in self.blocks.places(cell)
+            if place.row == number and place.start <= x < place.end
+        ]
+        return (cell, min(found, key=lambda place: place.end - place.start)) if found else None
 
     def use_palette(self, palette: Palette) -> None:
         self.blocks.use_look(look_of(palette))

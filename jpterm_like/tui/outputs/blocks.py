@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, Protocol
 from jpterm_like.notebook.outputs import CellOutputs
 from jpterm_like.tui.outputs.look import Look
 from jpterm_like.tui.outputs.render import KeyLabels, Pictures, render
+from jpterm_like.tui.outputs.widgets import Hand, Place
 from jpterm_like.tui.render.rows import OutputRow
 from jpterm_like.tui.text.cell_rows import CellRows
 from jpterm_like.tui.text.viewport import View
@@ -34,6 +35,7 @@ class _Drawn(NamedTuple):
     rows: list[OutputRow]
     is_long: bool
     waits: bool
+    places: list[Place]
 
 
 class OutputBlocks:
@@ -51,6 +53,8 @@ class OutputBlocks:
         self.cells = cells
         self.open: set[str] = set()
         """The cells whose long outputs are open."""
+        self.hand = Hand()
+        """What is done with widgets at the moment. Call `forget` for a cell when it has changed."""
         self._keys = keys
         self._view = view
         self._source = source
@@ -87,6 +91,21 @@ class OutputBlocks:
         self.open.add(name)
         return True
 
+    def places(self, cell: str) -> list[Place]:
+        """Where the widgets of a cell are in its rows, as they were drawn last."""
+        drawn = self._drawn.get(cell)
+        return [] if drawn is None else drawn.places
+
+    def outputs_of(self, cell: str) -> CellOutputs:
+        """What is shown below a cell."""
+        return self._source.outputs_of(cell)
+
+    def forget(self, cell: str) -> None:
+        """Have a cell drawn anew."""
+        drawn = self._drawn.get(cell)
+        if drawn is not None:
+            self._drawn[cell] = drawn._replace(key=())
+
     def forget_waiting(self) -> None:
         """Have cells drawn anew that wait for a picture."""
         self._drawn = OrderedDict((name, drawn) for name, drawn in self._drawn.items() if not drawn.waits)
@@ -118,13 +137,14 @@ class OutputBlocks:
             self._pictures,
             is_open=name in self.open,
             keys=self._keys,
+            hand=self.hand,
         )
         old = [] if before is None else before.rows
         rows = [
             old[at] if at < len(old) and old[at].segments == row else OutputRow(row)
             for at, row in enumerate(rendered.rows)
         ]
-        drawn = _Drawn(key, rows, rendered.is_long, rendered.waits)
+        drawn = _Drawn(key, rows, rendered.is_long, rendered.waits, rendered.places)
         self._drawn[name] = drawn
         self._drawn.move_to_end(name)
         if len(self._drawn) > CELLS_KEPT:

@@ -22,6 +22,7 @@ from jpterm_like.notebook.outputs import (
     Item,
     Stream,
     Unknown,
+    Widget,
 )
 from jpterm_like.tui.outputs.html import lines_of_html
 from jpterm_like.tui.outputs.images import FORMATS, Picture
@@ -29,6 +30,7 @@ from jpterm_like.tui.outputs.latex import text_of_latex
 from jpterm_like.tui.outputs.lines import Line, lines_of_text, rows_of_line
 from jpterm_like.tui.outputs.look import Look
 from jpterm_like.tui.outputs.markdown import lines_of_markdown
+from jpterm_like.tui.outputs.widgets import Hand, Place, WidgetRenderer
 from jpterm_like.tui.render.row import Span
 from jpterm_like.tui.text.cells import clean, cut, width_of
 
@@ -72,6 +74,8 @@ class Rendered(NamedTuple):
     """Whether some of them are hidden while the outputs are folded."""
     waits: bool
     """Whether a picture is still being made, so that they are to be rendered again."""
+    places: list[Place]
+    """Where widgets can be taken hold of."""
 
 
 class KeyLabels(NamedTuple):
@@ -107,15 +111,26 @@ def render(
     *,
     is_open: bool,
     keys: KeyLabels = NO_KEYS,
+    hand: Hand | None = None,
 ) -> Rendered:
-    """The rows of a cell's outputs, each of exactly `width` cells."""
-    return _Renderer(width, look, pictures, is_open, outputs.is_running, keys).render(outputs.items)
+    """The rows of a cell's outputs, each of exactly `width` cells; `hand` is what is done with widgets at the moment."""
+    renderer = _Renderer(width, look, pictures, is_open, outputs.is_running, keys, hand or Hand())
+    return renderer.render(outputs.items)
 
 
 class _Renderer:
     def __init__(
-        self, width: int, look: Look, pictures: Pictures, is_open: bool, is_running: bool, keys: KeyLabels
+        self,
+        width: int,
+        look: Look,
+        pictures: Pictures,
+        is_open: bool,
+        is_running: bool,
+        keys: KeyLabels,
+        hand: Hand,
     ) -> None:
+        self._hand = hand
+        self._places: list[Place] = []
         self._room = max(1, width - MARGIN)
         self._width = width
         self._look = look
@@ -141,12 +156,15 @@ class _Renderer:
                 if at == half:
                     rows.append(self._note(f"⋯ {left_out:,} outputs", opens=True))
                 continue
-            rows += self._rows_of(item, OPEN_ROWS_MAX - len(rows))
+            if isinstance(item, Widget):
+                rows += self._widget_rows(item, len(rows))
+            else:
+                rows += self._rows_of(item, OPEN_ROWS_MAX - len(rows))
             if len(rows) >= OPEN_ROWS_MAX:
                 if at + 1 < len(shown):
                     rows.append(self._note("⋯ more"))
                 break
-        return Rendered(rows, self._is_long, self._waits)
+        return Rendered(rows, self._is_long, self._waits, self._places)
 
     # Items
 
@@ -171,6 +189,24 @@ class _Renderer:
                 self._is_long = True
             rows += [self._beside(block.sign, row) for row in found]
         return rows
+
+    def _widget_rows(self, widget: Widget, top: int) -> list[Row]:
+        """A widget and those in it; what is printed into one is drawn as other outputs are."""
+        drawn = WidgetRenderer(self._room, self._look, self._hand, self._inner_rows).render(widget)
+        self._places += [
+            place._replace(
+                row=place.row + top,
+                start=place.start + MARGIN,
+                end=place.end + MARGIN,
+                track=None if place.track is None else (place.track[0] + MARGIN, place.track[1] + MARGIN),
+            )
+            for place in drawn.places
+        ]
+        return [self._beside("│", row) for row in drawn.rows]
+
+    def _inner_rows(self, item: Item, rows_max: int) -> list[Row]:
+        """The rows of an item without the sign beside them."""
+        return [row[1:] for row in self._rows_of(item, rows_max)] if rows_max > 0 else []
 
     def _seen(self, block: _Block, *, folds: bool) -> Iterator[tuple[int, Line | None]]:
         """The lines to show, with their numbers; None stands for as many as are left out."""
@@ -201,7 +237,7 @@ class _Renderer:
                 return self._word(f"[{count:,} messages of the kernel were lost{when}]")
             case Unknown(kind):
                 return self._word(f"[output of an unknown kind{': ' if kind else ''}{clean(kind, 60)}]")
-            case Cleared():
+            case Cleared() | Widget():
                 return _Block((), 0, "│")
 
     def _text(self, lines: Sequence[str], sign: str, *, is_whole: bool = False) -> _Block:
