@@ -100,6 +100,8 @@ class Relay:
         self.guests: dict[int, RelayedOpening] = {}
         self.members: dict[tuple[Connection, int], int] = {}
         """The site of each guest who was let in."""
+        self.waiting: list[RelayedOpening] = []
+        """Guests whom the owner lets in, once some text has come that is to be here before."""
         self.idle_since: float | None = None
         self._is_up_due = False
         self._up_at = float("-inf")
@@ -184,7 +186,7 @@ class Relays:
         if relay.is_open:
             self._broadcast.note(relay)
             relay.send_up()
-            for opening in list(relay.guests.values()):
+            for opening in list(relay.waiting):
                 if opening.awaited is not None and opening.awaited <= relay.pad.buffer.version:
                     self._admit(relay, opening)
 
@@ -224,6 +226,8 @@ class Relays:
     def _admit(self, relay: Relay, opening: RelayedOpening) -> None:
         """Let a guest in, as the owner said."""
         opening.awaited = None
+        if opening in relay.waiting:
+            relay.waiting.remove(opening)
         connection, number, site = opening.connection, opening.number, opening.wanted.site
         answer, link = opening.answer, connection.link
         if answer is None or not link.awaits_opening(number):
@@ -264,6 +268,8 @@ class Relays:
 
     def _forget(self, opening: RelayedOpening) -> None:
         relay = opening.relay
+        if opening in relay.waiting:
+            relay.waiting.remove(opening)
         self._drop(opening)
         if relay.guests.pop(opening.guest, None) is not None and relay.link is not None:
             # What the guest wrote goes first: afterwards it would be somebody else's.
@@ -422,6 +428,8 @@ class Relays:
                 opening.awaited = version if isinstance(version, Version) else Version.decode(version)
                 if opening.awaited <= relay.pad.buffer.version:
                     self._admit(relay, opening)
+                else:
+                    relay.waiting.append(opening)
                 return
             case wire.Refuse(channel=channel, request=None) if channel is not None:
                 if opening.is_admitted:
