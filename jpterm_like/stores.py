@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
@@ -26,6 +26,11 @@ from jpterm_like.storage.folder import (
     FolderStorage as FolderStorage,  # also for `index`, which compares states
 )
 from jpterm_like.storage.split import SplitStorage
+
+if TYPE_CHECKING:
+    from jpterm_like.postgres.decisions import Decisions
+    from jpterm_like.postgres.facts import Facts
+    from jpterm_like.storage.fenced import FencedStorage
 
 SHARED_MEMORY: Final = Path("/dev/shm")
 
@@ -64,6 +69,102 @@ def on_disk(folder: Path) -> FolderStorage:
 def served_folder(folder: Path, *, beside: Mapping[str, bytes] = MappingProxyType({})) -> FolderStorage:
     """Return the storage of a served folder; `beside` is passed to `FolderStorage`."""
     return FolderStorage(folder, beside=beside)
+
+
+def is_database(written: str) -> bool:
+    """Whether this is the address of a database."""
+    return written.startswith(("postgresql://", "postgres://"))
+
+
+class Database(NamedTuple):
+    """A database that several servers share."""
+
+    storage: FencedStorage
+    decisions: Decisions
+    """The tokens, roles and bans that count at all of them."""
+    identity: bytes
+    """What identifies all of them to clients."""
+
+    def close(self) -> None:
+        self.storage.close()
+        self.decisions.close()
+
+
+def open_database(written: str, *, inner: str = "", version: str = "") -> Database:
+    """Return what is in a database, of which this process is a node then.
+
+    Args:
+        inner: HOST:PORT at which other nodes reach this one.
+        version: this release.
+
+    Raises:
+        JptermError: the library is not installed, or the database cannot be used.
+    """
+    decisions = open_decisions(written)
+    try:
+        return Database(
+            database_storage(written, inner=inner, version=version), decisions, decisions.identity()
+        )
+    except BaseException:
+        decisions.close()
+        raise
+
+
+def database_storage(
+    written: str, *, inner: str = "", version: str = "", is_node: bool = True
+) -> FencedStorage:
+    """Return the storage in a database alone; see `open_database`. Without `is_node` it has no lease: it is for reading."""
+    with _with_psycopg():
+        from jpterm_like.postgres.engine import PostgresEngine
+        from jpterm_like.storage.fenced import FencedStorage
+
+    return FencedStorage(PostgresEngine(written), inner, version, beats=is_node)
+
+
+def open_decisions(written: str) -> Decisions:
+    """Return the decisions in a database alone; see `open_database`."""
+    with _with_psycopg():
+        from jpterm_like.postgres.decisions import Decisions
+
+    return Decisions(written)
+
+
+def migrate_database(written: str) -> list[int]:
+    """Make or change the tables of a database; return the numbers of the steps that were made.
+
+    Raises:
+        JptermError: it was not done.
+    """
+    with _with_psycopg():
+        from jpterm_like.postgres.schema import migrate
+
+    return migrate(written)
+
+
+def ask_about_database(written: str) -> Facts:
+    """Return what a database says of itself, for `doctor`.
+
+    Raises:
+        JptermError: it cannot be reached.
+    """
+    with _with_psycopg():
+        from jpterm_like.postgres.facts import facts_of
+
+    return facts_of(written)
+
+
+@contextlib.contextmanager
+def _with_psycopg() -> Iterator[None]:
+    """
+    Raises:
+        JptermError: the library is not installed.
+    """
+    try:
+        yield
+    except ImportError as problem:
+        raise JptermError(
+            "A database needs the library psycopg: install jpterm-like with its extra, as in pip install 'jpterm-like[postgres]'."
+        ) from problem
 
 
 def file_of_journal(name: str) -> Path | None:

@@ -99,7 +99,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "jpterm_like.collection": ("jpterm_like.errors", "jpterm_like.files", "jpterm_like.packs", "jpterm_like.places"),
     "jpterm_like.transports": ("jpterm_like.errors",),
     "jpterm_like.config": ("jpterm_like.errors", "jpterm_like.files"),
-    "jpterm_like.stores": ("jpterm_like.errors", "jpterm_like.config", "jpterm_like.files", "jpterm_like.storage"),
+    "jpterm_like.stores": ("jpterm_like.errors", "jpterm_like.config", "jpterm_like.files", "jpterm_like.storage", "jpterm_like.postgres"),
     "jpterm_like.last_time": ("jpterm_like.errors", "jpterm_like.clock", "jpterm_like.config", "jpterm_like.files"),
     "jpterm_like.saver": (*TEXT, "jpterm_like.sync", "jpterm_like.storage"),
     "jpterm_like.conversation": (*LEAVES, "jpterm_like.sync", "jpterm_like.transports"),

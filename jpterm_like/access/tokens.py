@@ -1,6 +1,6 @@
 """Tokens: they let people in from the network.
 
-    TokenBook     the tokens that a person has given out; only a hash of each is kept
+    TokenBook     the tokens that a person has given out; only a hash of each is kept (`shared_tokens`: those of several servers)
     TokenRights   rights of the holder of one
     Keyring       the tokens that a person has received, by server
 
@@ -171,7 +171,7 @@ class TokenBook:
                 raise TokenProblem(
                     f"{escape_for_terminal(self._path)} was made by a newer release of jpterm-like; update it."
                 )
-            return {entry["id"]: _token(entry) for entry in entries}
+            return {entry["id"]: decode_token(entry) for entry in entries}
         except (ValueError, TypeError, KeyError, AttributeError):
             raise TokenProblem(
                 f"{escape_for_terminal(self._path)} is damaged: remove it and make new tokens."
@@ -187,7 +187,12 @@ class TokenBook:
         self._state = None
 
 
-def _token(entry: Any) -> Token:
+def decode_token(entry: Any) -> Token:
+    """Make a token of its fields.
+
+    Raises:
+        ValueError, TypeError: they are not those of a token.
+    """
     token = Token(**entry)
     if token.role not in TOKEN_ROLES or not all(
         isinstance(value, str) for value in (token.id, token.hash, token.pad, token.folder)

@@ -45,6 +45,7 @@ COMMAND_NAMES: Final = frozenset(
         "convert",
         "clear",
         "doctor",
+        "migrate",
         "forget",
         "completion",
         "manual",

@@ -15,10 +15,21 @@ from jpterm_like.cli.parser import (
     parser_of,
     seconds,
 )
+from jpterm_like.errors import JptermError
 
 
 def _serve_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="DIR", type=Path)
+    parser.add_argument("folder", metavar="DIR", type=Path, nargs="?")
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        help="instead of a folder: share the texts in a database, postgresql://USER@HOST/DATABASE, with other servers that do so",
+    )
+    parser.add_argument(
+        "--inner",
+        metavar="HOST:PORT",
+        help="with --store: where the other servers of the database reach this one",
+    )
     parser.add_argument(
         "--listen", metavar="HOST:PORT", help="default 127.0.0.1:8765; port 0 takes a free one"
     )
@@ -68,10 +79,11 @@ def _serve_arguments(parser: ArgumentParser) -> None:
 def _serve(options: Namespace) -> int:
     from jpterm_like.cli.keepers import Keepers
     from jpterm_like.config import Paths
-    from jpterm_like.server.daemon import ListenOptions, serve_folder
+    from jpterm_like.server.daemon import ListenOptions, serve_folder, serve_store
     from jpterm_like.stores import note_served
 
-    note_served(Paths.of_user(), options.folder)
+    if (options.folder is None) == (options.store is None):
+        parser_of(_command("serve")).error("give a folder, or --store with a database")
     listen = ListenOptions(
         listen=options.listen,
         unix=options.unix,
@@ -81,7 +93,13 @@ def _serve(options: Namespace) -> int:
         prefix=options.prefix,
         metrics=options.metrics,
         runs=options.run,
+        inner=options.inner,
     )
+    if options.store is not None:
+        if options.run:
+            raise JptermError("--run is for a folder: notebooks are edited there, not yet in a database.")
+        return serve_store(options.store, listen, autosave_s=options.save_after)
+    note_served(Paths.of_user(), options.folder)
     keepers = Keepers()
     for folder in _folders_to_keep(options.folder):
         keepers.keep(folder)
@@ -122,6 +140,11 @@ def _token_arguments(parser: ArgumentParser) -> None:
         "--pad", metavar="PATTERN", default="*", help="only for these files, such as 'docs/*'"
     )
     parser.add_argument("--folder", metavar="DIR", type=Path, help="only for this served folder")
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        help="the tokens of a database that servers share; they count there within two seconds",
+    )
 
 
 def _token(options: Namespace) -> int:
@@ -132,12 +155,17 @@ def _token(options: Namespace) -> int:
         parser.error(f"{options.action} needs {'an ID or URL' if options.what is None else 'nothing more'}")
     if (options.role is None) == (options.action == "new"):
         parser.error("--role belongs to new, and new needs it: view, edit or own")
+    if options.store is not None and (options.folder is not None or options.action in ("add", "forget")):
+        parser.error("--store belongs to new, list and revoke, without --folder")
     if options.action == "new":
-        token.make(options.role, pad=options.pad, folder=options.folder, lasts_s=options.expires)
+        with token.book_of(options.store) as book:
+            token.make(book, options.role, pad=options.pad, folder=options.folder, lasts_s=options.expires)
     elif options.action == "list":
-        token.show()
+        with token.book_of(options.store) as book:
+            token.show(book)
     elif options.action == "revoke":
-        token.revoke(options.what)
+        with token.book_of(options.store) as book:
+            book.revoke(options.what)
     elif options.action == "add":
         token.add(options.what)
     else:

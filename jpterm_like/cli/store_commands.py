@@ -11,7 +11,7 @@ from jpterm_like.cli.parser import (
     Command,
     add_address,
 )
-from jpterm_like.errors import escape_for_terminal
+from jpterm_like.errors import JptermError, escape_for_terminal
 
 
 def _forget_arguments(parser: ArgumentParser) -> None:
@@ -42,22 +42,27 @@ def _verify_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "folder", metavar="DIR|PLACE", nargs="?", help="a served folder, or a place; default: your own stores"
     )
+    parser.add_argument("--store", metavar="URL", help="a database that servers share")
 
 
 def _verify(options: Namespace) -> int:
     from jpterm_like.cli import place_commands
 
+    if options.folder and options.store:
+        raise JptermError("Give a folder or --store, not both.")
     if options.folder and place_commands.is_place(options.folder):
         return place_commands.verify(options.folder)
 
-    from jpterm_like.cli.verify import verify_folder, verify_user
+    from jpterm_like.cli.verify import verify_database, verify_folder, verify_user
     from jpterm_like.config import Paths
 
     count = damaged = 0
     folder = options.folder
-    for name, summary, damage, newer in (
-        verify_folder(Path(folder)) if folder else verify_user(Paths.of_user())
-    ):
+    if options.store:
+        verdicts = verify_database(options.store)
+    else:
+        verdicts = verify_folder(Path(folder)) if folder else verify_user(Paths.of_user())
+    for name, summary, damage, newer in verdicts:
         count += 1
         damaged += bool(damage)
         word = "damaged" if damage else "newer" if newer else "whole"
@@ -68,7 +73,23 @@ def _verify(options: Namespace) -> int:
     return 1 if damaged else 0
 
 
+def _doctor_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("address", metavar="FILE|URL|PLACE", nargs="?")
+    parser.add_argument("--store", metavar="URL", help="a database that servers share")
+
+
 def _doctor(options: Namespace) -> int:
+    if (options.address is None) == (options.store is None):
+        raise JptermError("Give a file, a place, or --store with a database.")
+    if options.store is not None:
+        from jpterm_like.cli.database import examine_database
+
+        is_good = True
+        for good, sentence in examine_database(options.store):
+            is_good &= good
+            print(f"{'good ' if good else 'look '}  {escape_for_terminal(sentence)}")
+        return 0 if is_good else 1
+
     from jpterm_like.cli import place_commands
 
     if place_commands.is_place(options.address):
@@ -81,6 +102,22 @@ def _doctor(options: Namespace) -> int:
         is_whole &= whole
         print(f"{'whole' if whole else 'look '}  {escape_for_terminal(sentence)}")
     return 0 if is_whole else 1
+
+
+def _migrate_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--store", metavar="URL", required=True, help="postgresql://USER@HOST/DATABASE")
+
+
+def _migrate(options: Namespace) -> int:
+    from jpterm_like.stores import migrate_database
+
+    made = migrate_database(options.store)
+    print(
+        "The tables are as this release needs them."
+        if not made
+        else f"Made step {', '.join(map(str, made))} of the tables."
+    )
+    return 0
 
 
 COMMANDS: Final = (
@@ -100,8 +137,17 @@ COMMANDS: Final = (
         "Compare what the server, its disk, the plain file and your own journals have of a file, and say what is missing "
         "where. Changes nothing. Exit code 0: everything is everywhere; 1: something is missing. Of a place, such as webdavs://HOST/PATH: try "
         "what it must do to carry documents, with files that are removed at the end. Exit code 0: it is good enough.",
-        lambda parser: add_address(parser, "FILE|URL|PLACE"),
+        _doctor_arguments,
         _doctor,
+    ),
+    Command(
+        "migrate",
+        "--store URL",
+        "make or change the tables of a database that servers share",
+        "Make the tables that 'serve --store' needs in a database, or bring them to this release: all or nothing. Servers of the release "
+        "before go on. A password belongs into the file that PGPASSFILE names, or into ~/.pgpass, never into the address.",
+        _migrate_arguments,
+        _migrate,
     ),
     Command(
         "forget",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -15,11 +17,27 @@ from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.places.address import is_address, login_server
 from jpterm_like.places.logins import Login
+from jpterm_like.stores import open_decisions
 
 
-def make(role: TokenRole, *, pad: str, folder: Path | None, lasts_s: float | None) -> None:
+@contextlib.contextmanager
+def book_of(store: str | None) -> Iterator[TokenBook]:
+    """The tokens of this user's servers, or of those that share a database.
+
+    Raises:
+        JptermError: the database cannot be used.
+    """
+    if store is None:
+        yield TokenBook(Paths.of_user().tokens_file)
+        return
+    from jpterm_like.access.shared_tokens import SharedTokenBook
+
+    with contextlib.closing(open_decisions(store)) as decisions:
+        yield SharedTokenBook(decisions)
+
+
+def make(book: TokenBook, role: TokenRole, *, pad: str, folder: Path | None, lasts_s: float | None) -> None:
     """Print a new token on standard output, and what to do with it on standard error."""
-    book = TokenBook(Paths.of_user().tokens_file)
     where = "" if folder is None else str(folder.resolve())
     token, line = book.make(role, pad=pad, folder=where, lasts_s=lasts_s)
     sys.stdout.write(f"{line}\n")
@@ -39,10 +57,10 @@ _FOR: Final[dict[TokenRole, str]] = {
 }
 
 
-def show() -> None:
+def show(book: TokenBook) -> None:
     """Print the tokens, without their secrets."""
     now = time.time()
-    for token in TokenBook(Paths.of_user().tokens_file).all():
+    for token in book.all():
         if token.expires_at is None:
             until = "until it is revoked"
         elif token.is_live(now):
@@ -53,11 +71,6 @@ def show() -> None:
         sys.stdout.write(
             f"{token.id}  {token.role}  {escape_for_terminal(token.pad)}{escape_for_terminal(where)}  {until}\n"
         )
-
-
-def revoke(id: str) -> None:
-    """Revoke a token; running servers notice within a second."""
-    TokenBook(Paths.of_user().tokens_file).revoke(id)
 
 
 def add(address: str) -> None:

@@ -14,7 +14,7 @@ from jpterm_like.files import private
 from jpterm_like.saver import rebuild
 from jpterm_like.server.rename import MOVED, MOVING, Move
 from jpterm_like.storage.base import Inspection, Storage
-from jpterm_like.stores import served_folder, storages_of
+from jpterm_like.stores import database_storage, served_folder, storages_of
 
 
 class Verdict(NamedTuple):
@@ -54,6 +54,15 @@ def verify_user(paths: Paths) -> Iterator[Verdict]:
     """
     for storage in storages_of(paths):
         yield from _verify(storage)
+
+
+def verify_database(address: str) -> Iterator[Verdict]:
+    """Check everything in a database that servers share.
+
+    Raises:
+        JptermError: it cannot be read.
+    """
+    return _verify(database_storage(address, is_node=False))
 
 
 def _verify(storage: Storage) -> Iterator[Verdict]:

@@ -11,12 +11,9 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-import psycopg
-
-from jpterm_like.errors import JptermError
-from jpterm_like.postgres.address import database_address, shown_address
-from jpterm_like.postgres.connection import READING_S, Connection, Watchdog, sentence_of
-from jpterm_like.postgres.schema import check_schema, schema_of
+from jpterm_like.postgres.address import database_address
+from jpterm_like.postgres.connection import READING_S, Connection, Watchdog
+from jpterm_like.postgres.schema import check_database
 from jpterm_like.storage.engine import (
     Entry,
     Generation,
@@ -146,15 +143,7 @@ class PostgresEngine:
         Raises:
             JptermError: the database cannot be reached, or has another schema than this release needs.
         """
-        waiting = database_address(written)
-        try:
-            with psycopg.connect(waiting, autocommit=True) as first:
-                found = schema_of(first)
-        except psycopg.Error as problem:
-            raise JptermError(
-                f"{shown_address(written)} cannot be reached: {sentence_of(problem)}."
-            ) from problem
-        check_schema(found, shown_address(written))
+        waiting = check_database(written)
         self._watchdog = Watchdog()
         # Three, so that neither a lease nor a commit waits until a long history was read.
         self._leases = Connection(database_address(written, waits_for_replica=False), self._watchdog)

@@ -8,6 +8,7 @@ changes the schema, never the start of a node.
 
 from __future__ import annotations
 
+import secrets
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -52,7 +53,7 @@ STEPS: Final = (
             id text PRIMARY KEY, hash text NOT NULL, role text NOT NULL, pad text NOT NULL, made_at float8 NOT NULL, expires_at float8
         );
         CREATE TABLE jp_given (
-            who text, by text, kind text, pad text NOT NULL, name text NOT NULL, until timestamptz, at timestamptz NOT NULL,
+            who text, by text, kind text, name text NOT NULL, until timestamptz, at timestamptz NOT NULL,
             PRIMARY KEY (who, by, kind)
         );
         """,
@@ -85,6 +86,22 @@ def check_schema(found: tuple[int, int] | None, shown: str) -> None:
         )
 
 
+def check_database(written: str) -> str:
+    """Return what psycopg connects to, of a database that this release can use.
+
+    Raises:
+        JptermError: it cannot be reached, or has another schema than this release needs.
+    """
+    waiting, shown = database_address(written), shown_address(written)
+    try:
+        with psycopg.connect(waiting, autocommit=True) as connection:
+            found = schema_of(connection)
+    except psycopg.Error as problem:
+        raise JptermError(f"{shown} cannot be reached: {sentence_of(problem)}.") from problem
+    check_schema(found, shown)
+    return waiting
+
+
 def schema_of(connection: psycopg.Connection[Any]) -> tuple[int, int] | None:
     """Return the number of the schema of a database, and the oldest that a program must know; None if it has none."""
     if connection.execute("SELECT to_regclass('jp_meta')").fetchone() == (None,):
@@ -106,8 +123,10 @@ def migrate(written: str) -> list[int]:
             connection.execute("SELECT pg_advisory_xact_lock(7120418)")
             found = schema_of(connection)
             if found is None:
-                connection.execute("CREATE TABLE jp_meta (schema int NOT NULL, oldest int NOT NULL)")
-                connection.execute("INSERT INTO jp_meta VALUES (0, 0)")
+                connection.execute(
+                    "CREATE TABLE jp_meta (schema int NOT NULL, oldest int NOT NULL, identity bytea NOT NULL)"
+                )
+                connection.execute("INSERT INTO jp_meta VALUES (0, 0, %s)", (secrets.token_bytes(16),))
             elif found[1] > SCHEMA:
                 check_schema(found, shown)
             at = found[0] if found else 0

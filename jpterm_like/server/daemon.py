@@ -20,13 +20,16 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from jpterm_like import __version__
 from jpterm_like.access.discovery import LOCK, NOTE, STORE_FOLDER, about_server_of, remove_note, write_note
 from jpterm_like.access.hub import AnyFile, remove_dead_sockets
 from jpterm_like.access.local_users import FileClaims, UserRights, public_socket
+from jpterm_like.access.node_lines import connect_node, listen_for_nodes
 from jpterm_like.access.permissions import OWNER, Rights
 from jpterm_like.access.process_lock import LockHeld, hold
 from jpterm_like.access.server_identity import NAME as IDENTITY_NAME
 from jpterm_like.access.server_identity import encode_identity, folder_identity, hub_identity
+from jpterm_like.access.shared_tokens import SharedTokenBook
 from jpterm_like.access.tokens import TokenBook, TokenRights
 from jpterm_like.config import CannotKeep, Paths
 from jpterm_like.errors import JptermError, escape_for_terminal, explain
@@ -38,10 +41,14 @@ from jpterm_like.server.batching_loop import batching_event_loop
 from jpterm_like.server.descriptor_limits import Descriptors, raise_limit
 from jpterm_like.server.local_kernels import LocalKernels
 from jpterm_like.server.mount import find_mount
+from jpterm_like.server.relay import Connect
 from jpterm_like.server.server import Server
 from jpterm_like.server.shared_folder import SharedFiles, SharedFolder
-from jpterm_like.storage.base import Storage, StorageError
-from jpterm_like.stores import pads_of, served_folder
+from jpterm_like.server.shared_texts import SharedTexts
+from jpterm_like.storage.base import Storage, StorageError, StoreElsewhere
+from jpterm_like.storage.engine import LEASE_S
+from jpterm_like.storage.fenced import FencedStorage
+from jpterm_like.stores import open_database, pads_of, served_folder
 from jpterm_like.transports.base import Peer, Transport
 from jpterm_like.transports.connection_limiter import UNIDENTIFIED_MAX, ConnectionLimiter
 from jpterm_like.transports.websocket import (
@@ -55,6 +62,10 @@ from jpterm_like.transports.websocket import (
 GARBAGE: Final = (700, 10, 1_000_000)
 """Thresholds of Python's garbage collector, without passes over all objects: among a million operations one takes 0.3 s, and
 under load they took half of the time. `_collect` makes these passes when nobody waits."""
+DECISIONS_S: Final = 1.0
+"""How often what was decided at other servers is read."""
+LEASE_LOOK_S: Final = 0.25
+"""Interval between two looks at the age of this node's lease."""
 METRICS_MAX: Final = 16
 """Most connections to the address for metrics."""
 SAME_WARNINGS_MAX: Final = 60
@@ -91,6 +102,8 @@ class ListenOptions:
     """Path under which a proxy has the server and which it leaves in its requests, such as /pads."""
     metrics: str | None = None
     """HOST:PORT for /healthz, /readyz and /metrics."""
+    inner: str | None = None
+    """HOST:PORT at which other servers of the same database reach this one."""
     runs: bool = False
     """Run the cells of notebooks for those who may."""
 
@@ -102,32 +115,8 @@ def serve_folder(root: Path, options: ListenOptions, *, autosave_s: float) -> in
         JptermError: the server cannot start.
     """
     _log_as_json()
-    descriptors = raise_limit()
     files = SharedFolder(root)
-    folder = str(files.root.path)
-    book = TokenBook(Paths.of_user().tokens_file)
-    host, port = (
-        _host_and_port(options.listen or "127.0.0.1:8765") if options.listen or not options.unix else ("", 0)
-    )
-    tls = _tls(options)
-    if tls is not None and not host:
-        raise CannotServe(
-            "--tls-cert and --tls-key are for --listen: a unix socket has no TLS. Give --listen, too."
-        )
-    prefix = _prefix(options.prefix)
-    closed = bool(host) and (not _is_loopback(host) or options.behind_proxy or tls is not None)
-    if closed or options.behind_proxy:
-        log.setLevel(logging.INFO)  # connections and openings; on a local server only errors
-        if closed and tls is None and not options.behind_proxy:
-            raise CannotServe(
-                f"{escape_for_terminal(host)} can be reached from other machines, where everybody could read along: give --tls-cert "
-                "and --tls-key, or --behind-proxy if a proxy in front does TLS; or listen on 127.0.0.1."
-            )
-        if not book.has_token_for(folder):
-            raise CannotServe(
-                f"{escape_for_terminal(host or options.unix)} can be reached from other machines, and there is no token yet: make one with "
-                "'jpterm-like token new --role edit'; or listen on 127.0.0.1 without a proxy."
-            )
+    front = _Front(TokenBook(Paths.of_user().tokens_file), str(files.root.path), options)
     beside = {".gitignore": b"*\n"}
     storage = served_folder(files.root.path / STORE_FOLDER, beside=beside)
     try:
@@ -135,50 +124,231 @@ def serve_folder(root: Path, options: ListenOptions, *, autosave_s: float) -> in
     except StorageError as problem:
         raise CannotServe(f"{escape_for_terminal(root)} cannot be served: {problem}") from problem
     lock = _hold_served_folder(files.root.path)
-    try:
-        state: Path | None = Paths.of_user().state
-    except CannotKeep:
-        state = None
+    state = _state_folder()
     identity = folder_identity(files.root.path, files.root.path / STORE_FOLDER, state)
     # If the folder is removed meanwhile, these are written again, as is the note on where the server listens.
     beside[IDENTITY_NAME] = encode_identity(identity)
 
     own: Path | None = None  # the socket at which this user needs no token
+    with contextlib.suppress(JptermError):
+        own = Paths.of_user().own_socket_of(files.root.path)
 
-    def rights_of(peer: Peer) -> Rights | None:
+    def note_addresses(addresses: list[str], own: Path | None) -> None:
+        try:
+            beside[NOTE] = write_note(files.root.path, addresses, tokens=front.is_closed, own=own)
+        except JptermError as problem:
+            log.warning("%s", problem)
+
+    async def open_listeners(server: Server) -> list[Listener]:
+        return await front.open_listeners(server, note_addresses, own)
+
+    try:
+        with asyncio.Runner(loop_factory=batching_event_loop) as runner:
+            serving = _run(
+                files,
+                storage,
+                front.descriptors,
+                open_listeners,
+                identity=identity,
+                state=state,
+                autosave_s=autosave_s,
+                idle_s=None,
+                runs=options.runs,
+            )
+            return runner.run(serving)
+    finally:
+        remove_note(files.root.path)
+        if own is not None:
+            own.unlink(missing_ok=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def serve_store(address: str, options: ListenOptions, *, autosave_s: float) -> int:
+    """Share the texts in a database, with other servers that do so, until SIGTERM or SIGINT; return the exit code.
+
+    Raises:
+        JptermError: the server cannot start.
+    """
+    _log_as_json()
+    log.setLevel(logging.INFO)
+    logging.getLogger("jpterm_like.storage.fenced").setLevel(logging.INFO)  # each take and loss
+    database = open_database(address, inner=options.inner or "", version=__version__)
+    try:
+        tokens = SharedTokenBook(database.decisions)
+        front = _Front(tokens, "", options)
+        files = SharedTexts(database.storage)
+
+        async def open_listeners(server: Server) -> list[Listener]:
+            loop = asyncio.get_running_loop()
+
+            def note_lost(name: str) -> None:
+                loop.call_soon_threadsafe(server.note_lost, name)
+
+            database.storage.on_lost = note_lost
+            server.work_on(partial(_follow_decisions, tokens))
+            server.work_on(partial(_watch_lease, server, database.storage))
+            listeners = await front.open_listeners(server)
+            if options.inner is not None:
+                listeners.append(await _listen_for_nodes(server, database.storage, options.inner))
+            return listeners
+
+        async def connect(owner: StoreElsewhere) -> Transport:
+            return await connect_node(owner.address, database.storage.node.id, database.storage.secret)
+
+        with contextlib.closing(files), asyncio.Runner(loop_factory=batching_event_loop) as runner:
+            serving = _run(
+                files,
+                database.storage,
+                front.descriptors,
+                open_listeners,
+                identity=database.identity,
+                state=None,
+                autosave_s=autosave_s,
+                idle_s=None,
+                runs=False,
+                connect=connect,
+            )
+            return runner.run(serving)
+    finally:
+        database.close()
+
+
+async def _watch_lease(server: Server, storage: FencedStorage) -> None:
+    """Give nodes that relay documents of this one up while its lease is not renewed, for ever: others can store what their people write.
+
+    That is for speed alone. Nothing is called stored without the database, whatever this node believes of its lease.
+    """
+    while True:
+        if storage.lease_age_s > LEASE_S:
+            server.end_lines_of_nodes()
+        await asyncio.sleep(LEASE_LOOK_S)
+
+
+async def _listen_for_nodes(server: Server, storage: FencedStorage, inner: str) -> Listener:
+    """Let the other nodes in."""
+
+    async def converse(transport: Transport) -> None:
+        await server.converse(transport, is_relay=True)
+
+    host, port = _host_and_port(inner)
+    return await _listen_or_fail(listen_for_nodes(converse, host, port, storage.is_node), inner)
+
+
+async def _follow_decisions(tokens: SharedTokenBook) -> None:
+    """Have what was decided at any server count at this one: tokens, roles and bans, for ever."""
+    is_away = False
+    while True:
+        try:
+            await asyncio.to_thread(tokens.reload)
+            is_away = False
+        except JptermError as problem:
+            if not is_away:
+                log.warning("%s", problem)
+            is_away = True
+        await asyncio.sleep(DECISIONS_S)
+
+
+def _state_folder() -> Path | None:
+    try:
+        return Paths.of_user().state
+    except CannotKeep:
+        return None
+
+
+class _Front:
+    """Who is let in, and where the server listens.
+
+    Args:
+        book: the tokens that were given out.
+        folder: the served folder that they must be for.
+    """
+
+    def __init__(self, book: TokenBook, folder: str, options: ListenOptions) -> None:
+        """
+        Raises:
+            CannotServe: the options do not fit together, or nobody could come in.
+        """
+        self.descriptors = raise_limit()
+        self._book = book
+        self._folder = folder
+        self._options = options
+        self._host, self._port = (
+            _host_and_port(options.listen or "127.0.0.1:8765")
+            if options.listen or not options.unix
+            else ("", 0)
+        )
+        host = self._host
+        self._tls = tls = _tls(options)
+        if tls is not None and not host:
+            raise CannotServe(
+                "--tls-cert and --tls-key are for --listen: a unix socket has no TLS. Give --listen, too."
+            )
+        self._prefix = _prefix(options.prefix)
+        self.is_closed = bool(host) and (not _is_loopback(host) or options.behind_proxy or tls is not None)
+        """Whether everybody who comes over TCP needs a token."""
+        if self.is_closed or options.behind_proxy:
+            log.setLevel(logging.INFO)  # connections and openings; on a local server only errors
+            if self.is_closed and tls is None and not options.behind_proxy:
+                raise CannotServe(
+                    f"{escape_for_terminal(host)} can be reached from other machines, where everybody could read along: give --tls-cert "
+                    "and --tls-key, or --behind-proxy if a proxy in front does TLS; or listen on 127.0.0.1."
+                )
+            if not book.has_token_for(folder):
+                raise CannotServe(
+                    f"{escape_for_terminal(host or options.unix)} can be reached from other machines, and there is no token yet: make one with "
+                    "'jpterm-like token new --role edit'; or listen on 127.0.0.1 without a proxy."
+                )
+
+    def _rights_of(self, peer: Peer) -> Rights | None:
         """Return the rights of a peer; None to refuse it. Without a token a peer is the owner, if the server is reachable from this machine alone;
         a wrong token is refused everywhere.
 
         Forwarded requests come from elsewhere, whether the server was started with --behind-proxy or not.
         """
         if peer.token is None:
-            needs_token = closed if peer.uid is None else options.behind_proxy
+            needs_token = self.is_closed if peer.uid is None else self._options.behind_proxy
             return None if needs_token or peer.forwarded else OWNER
         try:
-            token = book.find(peer.token)
+            token = self._book.find(peer.token)
         except JptermError as problem:
             log.error("%s", problem)
             return None
-        rights = None if token is None else TokenRights(book, token, folder)
+        rights = None if token is None else TokenRights(self._book, token, self._folder)
         return rights if rights is not None and rights.is_valid() else None
 
-    def admit(peer: Peer) -> bool:
-        admitted = rights_of(peer) is not None
+    def _admit(self, peer: Peer) -> bool:
+        admitted = self._rights_of(peer) is not None
         if not admitted:
             log.warning("not admitted", extra={"peer": peer.address})
         return admitted
 
-    async def open_listeners(server: Server) -> list[Listener]:
+    async def open_listeners(
+        self,
+        server: Server,
+        note_addresses: Callable[[list[str], Path | None], None] = lambda addresses, own: None,
+        own: Path | None = None,
+    ) -> list[Listener]:
+        """Listen, and print where; `note_addresses` is called before that, with the socket at which this user needs no token, if there is one.
+
+        Args:
+            own: where that socket is to be.
+
+        Raises:
+            CannotServe: an address cannot be used.
+        """
+        options = self._options
+
         async def converse(transport: Transport) -> None:
             assert isinstance(transport, WebSocketTransport)
-            rights = rights_of(transport.peer)
+            rights = self._rights_of(transport.peer)
             if rights is not None:
                 peer = transport.peer
                 is_me = peer.token is None and peer.uid == os.geteuid()
                 await server.converse(
                     transport,
                     rights,
-                    find_mount(peer.asked_path, peer.written_path, prefix),
+                    find_mount(peer.asked_path, peer.written_path, self._prefix),
                     may_run=options.runs and (is_me or rights.may_run()),
                 )
 
@@ -194,16 +364,23 @@ def serve_folder(root: Path, options: ListenOptions, *, autosave_s: float) -> in
                         partial(_health, server),
                         health_host,
                         health_port,
-                        limiter=_limiter(descriptors, METRICS_MAX),
+                        limiter=_limiter(self.descriptors, METRICS_MAX),
                     ),
                     options.metrics,
                 )
             )
             sys.stdout.write(f"metrics on {listeners[-1].address}\n")
         announced = len(listeners)
-        if host:
-            opening = listen_tcp(converse, host, port, admit=admit, tls=tls, limiter=_limiter(descriptors))
-            listeners.append(await _listen_or_fail(opening, f"{host}:{port}"))
+        if self._host:
+            opening = listen_tcp(
+                converse,
+                self._host,
+                self._port,
+                admit=self._admit,
+                tls=self._tls,
+                limiter=_limiter(self.descriptors),
+            )
+            listeners.append(await _listen_or_fail(opening, f"{self._host}:{self._port}"))
         if options.unix:
             try:
                 private.check_place_of_socket(options.unix.parent)
@@ -213,51 +390,30 @@ def serve_folder(root: Path, options: ListenOptions, *, autosave_s: float) -> in
                 ) from problem
             except OSError as problem:
                 raise _cannot_listen(str(options.unix), problem) from problem
-            opening = listen_unix(converse, options.unix, admit=admit, limiter=_limiter(descriptors))
+            opening = listen_unix(
+                converse, options.unix, admit=self._admit, limiter=_limiter(self.descriptors)
+            )
             listeners.append(await _listen_or_fail(opening, str(options.unix)))
         addresses = [listener.address for listener in listeners[announced:]]
-        nonlocal own
-        if closed or options.behind_proxy or not host:
+        is_own_needed = self.is_closed or options.behind_proxy or not self._host
+        if own is None or not is_own_needed:
+            own = None
+        else:
             try:
-                own = Paths.of_user().own_socket_of(files.root.path)
                 opening = listen_unix(
                     converse_with_me,
                     own,
                     admit=lambda peer: peer.uid == os.geteuid(),
-                    limiter=_limiter(descriptors),
+                    limiter=_limiter(self.descriptors),
                 )
                 listeners.append(await opening)
             except (OSError, JptermError) as problem:
                 own = None
                 log.warning("The texts of this folder cannot be synced: %s", problem)
-        try:
-            beside[NOTE] = write_note(files.root.path, addresses, tokens=closed, own=own)
-        except JptermError as problem:
-            log.warning("%s", problem)
+        note_addresses(addresses, own)
         sys.stdout.writelines(f"listening on {address}\n" for address in addresses)
         sys.stdout.flush()
         return listeners
-
-    try:
-        with asyncio.Runner(loop_factory=batching_event_loop) as runner:
-            serving = _run(
-                files,
-                storage,
-                descriptors,
-                open_listeners,
-                identity=identity,
-                state=state,
-                autosave_s=autosave_s,
-                idle_s=None,
-                runs=options.runs,
-            )
-            return runner.run(serving)
-    finally:
-        remove_note(files.root.path)
-        if own is not None:
-            own.unlink(missing_ok=True)
-        if lock is not None:
-            os.close(lock)
 
 
 def _hold_served_folder(root: Path) -> int | None:
@@ -489,6 +645,7 @@ async def _run(
     autosave_s: float | None,
     idle_s: float | None,
     runs: bool,
+    connect: Connect | None = None,
 ) -> int:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -498,12 +655,13 @@ async def _run(
         files,
         storage,
         autosave_s=autosave_s,
-        watcher=Watching(),
+        watcher=None if isinstance(files, SharedTexts) else Watching(),
         descriptors=descriptors,
         identity=identity,
         cpu_clock=time.process_time,
         state=state,
         kernels=LocalKernels(state) if runs and state is not None else None,
+        connect=connect,
     )
     server.start()
     gc.set_threshold(*GARBAGE)

@@ -680,7 +680,7 @@ class Document:
             former = None if self._gone_cells is None else self._gone_cells.texts
             results = self.records.unsaved() if self.records is not None else {}
             widgets = self.records.widget_states() if self.records is not None and results else None
-            coming = await asyncio.to_thread(_encode, text, self._base, form, former, results, widgets)
+            coming = await asyncio.to_thread(encode_file, text, self._base, form, former, results, widgets)
         except NotInCharset as problem:
             raise JptermError(
                 f"{self.name} was not saved: {problem}. Replace it there, or use the command “Save in another encoding”."
@@ -1272,7 +1272,7 @@ def _missing_folder(path: Path) -> str:
     return "" if nearest == path.parent else str(path.parent.relative_to(nearest))
 
 
-def _encode(
+def encode_file(
     text: str,
     base: Known,
     form: Form | None,

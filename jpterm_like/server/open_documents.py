@@ -26,6 +26,8 @@ from jpterm_like.server.group_commit import GroupCommit
 from jpterm_like.server.load_document import open_document, restart_history
 from jpterm_like.server.moderation import Moderation
 from jpterm_like.server.shared_folder import SharedFiles
+from jpterm_like.server.shared_texts import SharedTexts
+from jpterm_like.server.stored_document import open_stored_document
 from jpterm_like.server.tasks import Tasks
 from jpterm_like.server.upkeep import SAVE_RETRY_S, Upkeep
 from jpterm_like.storage.base import Storage, StorageError
@@ -73,6 +75,8 @@ class OpenDocuments:
         self._upkeep = upkeep
         self._moderation = moderation
         self._tasks = tasks
+        self._has_stored_texts = isinstance(files, SharedTexts)
+        """Whether the texts are in the storage and in no files."""
         self._cleaned: set[Path] = set()
         """Folders that were searched for files that killed saves have left."""
         self.is_draining = False
@@ -110,7 +114,8 @@ class OpenDocuments:
             await self._names.release(name)
         store = await asyncio.to_thread(self._storage.open, name)
         try:
-            document, damage = await asyncio.to_thread(open_document, name, path, self._files.root, store)
+            load = open_stored_document if self._has_stored_texts else open_document
+            document, damage = await asyncio.to_thread(load, name, path, self._files.root, store)
         except BaseException:
             await asyncio.to_thread(store.close)
             raise
@@ -208,7 +213,7 @@ class OpenDocuments:
             if new in self.by_name or await self._names.is_taken(new, path, document.path):
                 await self._rename_deleted(new, path)
             await self._commits.with_store(opened, document.save)
-            await self._move(opened, new, path)
+            await self._move(opened, new, path, has_file=not self._has_stored_texts)
         self._announce_name(opened)
         was, now = self._names.display_name(old), self._names.display_name(new)
         for other, number in opened.members:
@@ -270,7 +275,7 @@ class OpenDocuments:
             async with lock:
                 if name in self.by_name or await self._names.is_taken(name, path, document.path):
                     continue
-                await self._move(opened, name, path, is_former=True)
+                await self._move(opened, name, path, has_file=False)
                 log.warning("%s is another document now; the former one is %s.", was, name)
                 self._announce_name(opened)
                 if document.unreadable is not None:
@@ -294,26 +299,22 @@ class OpenDocuments:
         if not self.is_draining:
             self._tasks.start(self._rename_replaced(opened))
 
-    async def _move(self, opened: OpenDocument, new: str, path: Path, *, is_former: bool = False) -> None:
-        """Move a document while no other task uses its file. The caller holds the locks of both names.
-
-        Args:
-            is_former: it has no file to be moved along.
-        """
+    async def _move(self, opened: OpenDocument, new: str, path: Path, *, has_file: bool) -> None:
+        """Move a document while no other task uses its file, which is moved along. The caller holds the locks of both names."""
         opened.is_file_busy = True
         try:
             if opened.compaction is not None:
                 await asyncio.wait((opened.compaction,))
-            await self._move_store_and_file(opened, new, path, is_former=is_former)
+            await self._move_store_and_file(opened, new, path, has_file=has_file)
         finally:
             opened.is_file_busy = False
 
     async def _move_store_and_file(
-        self, opened: OpenDocument, new: str, path: Path, *, is_former: bool
+        self, opened: OpenDocument, new: str, path: Path, *, has_file: bool
     ) -> None:
         document, storage = opened.document, self._storage
         move = rename.Move(document.name, new, 0, 0)
-        if not is_former:
+        if has_file:
             move = await asyncio.to_thread(
                 rename.Move.of, document.name, new, document.path, self._files.root
             )
@@ -323,12 +324,12 @@ class OpenDocuments:
         async with self._commits.lock:
             try:
                 await asyncio.to_thread(rename.begin, move, former, store)
-                if is_former:
+                if has_file:
+                    await document.move(new, path, store)
+                else:
                     await document.become_former(
                         new, path, store, partial(rename.note_new_name, move, former)
                     )
-                else:
-                    await document.move(new, path, store)
             except BaseException:
                 with contextlib.suppress(StorageError):
                     await asyncio.to_thread(store.close)

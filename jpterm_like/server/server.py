@@ -195,6 +195,10 @@ class Server:
         if self._has_other_nodes:
             self._tasks.start(restart_on_failure(self.relays.run))
 
+    def work_on(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run something in the background until the server stops; see `restart_on_failure`."""
+        self._tasks.start(restart_on_failure(work))
+
     @property
     def busy(self) -> bool:
         """Whether there are connections or open documents."""
@@ -636,6 +640,19 @@ class Server:
         """Return whether somebody has a document open."""
         opened = self.documents.by_name.get(name)
         return opened is not None and bool(opened.members)
+
+    def note_lost(self, name: str) -> None:
+        """Note that the store of a document says that it is lost."""
+        opened = self.documents.by_name.get(name)
+        if opened is not None:
+            self._commits.request(opened)
+
+    def end_lines_of_nodes(self) -> None:
+        """End the lines of the nodes that relay documents of this one: they look for an owner, and take what is free."""
+        for connection in self.connections:
+            if connection.link.is_relay:
+                connection.link.end("lease", "This node has no lease now.")
+                connection.wake()
 
     def let_go(self, name: str) -> None:
         """End the connections in a document, so that their clients look for it again."""

@@ -18,6 +18,7 @@ from jpterm_like.server.connections import Connection, OpenDocument
 from jpterm_like.server.document_names import DocumentNames
 from jpterm_like.server.moderation import Moderation
 from jpterm_like.server.shared_folder import SharedFiles
+from jpterm_like.server.shared_texts import SharedTexts
 from jpterm_like.storage.base import Storage
 from jpterm_like.sync.wire import PART_BYTES_MAX
 
@@ -99,6 +100,8 @@ class TextReader:
         return text
 
     def _read(self, name: str, path: Path) -> str | None:
+        if isinstance(self._files, SharedTexts):
+            return self._files.text_of(name)
         found = glance(path, self._files.root)
         if len(found) > 1 and found[4] > TEXT_BYTES_MAX:
             raise _too_long(name)

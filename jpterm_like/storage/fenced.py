@@ -290,6 +290,8 @@ class FencedStorage:
         """Counts since the start, for metrics."""
         self.renewed_at = time.monotonic()
         """When the lease was renewed last, monotonic."""
+        self._secret_hashes: dict[str, str] = {}
+        """Of the nodes whose leases lasted when ours was renewed last."""
         self._lease_s = lease_s
         self._held: dict[str, FencedStore] = {}
         self._opening = threading.Lock()
@@ -314,6 +316,7 @@ class FencedStorage:
         asked_at = time.monotonic()
         is_unbroken = self.engine.beat(self.node, self._lease_s)
         self.renewed_at = asked_at
+        self._secret_hashes = {node.id: node.secret_hash for node in self.engine.nodes()}
         held = {store.document: store for store in list(self._held.values()) if not store.lost}
         if is_unbroken or not held:
             return
@@ -332,10 +335,9 @@ class FencedStorage:
         return self.engine.nodes()
 
     def is_node(self, id: str, secret: str) -> bool:
-        """Return whether a secret is that of a node whose lease lasts."""
+        """Return whether a secret is that of a node whose lease lasted when ours was renewed last. Does not block."""
         hashed = hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
-        known = next((node.secret_hash for node in self.nodes() if node.id == id), "0" * 64)
-        return hmac.compare_digest(hashed, known)
+        return hmac.compare_digest(hashed, self._secret_hashes.get(id, "0" * 64))
 
     def owner(self, name: str) -> Node | None:
         """Return the node that has a document open, if its lease lasts."""
@@ -461,6 +463,8 @@ class FencedStorage:
         return COMMIT_S
 
     def close(self) -> None:
+        if self._stop.is_set():
+            return
         self._stop.set()
         self._threads.shutdown()
         if self._thread is not None:

@@ -72,14 +72,15 @@ class Cluster:
         cluster.start()
         return cluster
 
-    def replica(self, name: str) -> Cluster:
+    def replica(self, name: str, port: int | None = None) -> Cluster:
         """Make and start a replica, which this server does not wait for until `configure` says so."""
         other = Cluster(self.folder, name)
+        other.port = port or other.port
         self.run(
             "pg_basebackup", "-D", other.data, "-h", self.folder, "-p", self.port, "-U", "postgres", "-R", "-X", "stream",
             "-c", "fast", "-d", f"application_name={name}",
         )  # fmt: skip
-        other.configure(SETTINGS)
+        other.configure("synchronous_standby_names = ''")
         other.start()
         return other
 

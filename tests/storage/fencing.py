@@ -52,6 +52,18 @@ class Fencing:
         assert two.open("notes.md").load().records == records(b"a")
         assert one.nodes() == sorted([one.node, two.node])
 
+    def test_a_node_is_known_to_the_others_by_its_secret(
+        self, node: NewNode, end_leases: Callable[[], None]
+    ) -> None:
+        one, two = node(""), node("")
+        one.beat()
+        assert one.is_node(two.node.id, two.secret)
+        assert not one.is_node(two.node.id, one.secret) and not one.is_node("nobody", two.secret)
+        assert two.secret not in str(one.nodes()), "the database has its hash alone"
+        end_leases()
+        one.beat()
+        assert not one.is_node(two.node.id, two.secret)
+
     def test_a_node_that_is_heard_of_keeps_its_documents(
         self, node: NewNode, end_leases: Callable[[], None]
     ) -> None:
