@@ -71,6 +71,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how often two machines write in a folder of Syncthing's",
     )
     parser.addoption(
+        "--node-faults",
+        type=int,
+        default=2,
+        help="how many faults hit servers that share a database",
+    )
+    parser.addoption(
         "--typing", type=float, default=5.0, help="for how many seconds two people type at 20 ms a key"
     )
 

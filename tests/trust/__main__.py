@@ -48,6 +48,7 @@ LONG: Final = {
     "--records": 20_000,
     "--keeper-kills": 200,
     "--run-kills": 1_000,
+    "--node-faults": 1_000,
 }
 """How much of each; what the suite takes of it is in `tests/conftest.py`."""
 
@@ -81,6 +82,7 @@ CI: Final = {
     "--records": 1_000,
     "--keeper-kills": 10,
     "--run-kills": 10,
+    "--node-faults": 30,
 }
 
 TESTS: Final = (
@@ -100,6 +102,7 @@ TESTS: Final = (
     "tests/e2e/test_rename_kill.py",
     "tests/e2e/test_sync_folder.py",
     "tests/cli/test_open_at_place.py",
+    "tests/postgres/test_faults.py",
     "tests/e2e/test_syncthing.py",
     "tests/cli/test_join.py",
     "tests/server/test_outside_writers.py",
