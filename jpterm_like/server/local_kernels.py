@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from jpterm_like.errors import escape_for_terminal
+from jpterm_like.server.runner import CannotChoose
 
 if TYPE_CHECKING:
     from jpterm_like.kernels.entries import Entry
@@ -35,15 +36,24 @@ class LocalKernels:
         self._state = state
         self._found: dict[Path, KernelSpec] = {}
         """What `find` found, for the `start` that follows: looking takes some tenths of a second."""
+        self._choices: dict[Path, list[tuple[str, str]]] = {}
+        """The same for the `names` that follow when a person must choose."""
 
     async def find(self, file: Path, metadata: Mapping[str, Any], chosen: str) -> None:
         """See `server.runner.Kernels`."""
-        self._found[file] = await asyncio.to_thread(_spec, file, metadata, chosen)
+        self._choices.pop(file, None)
+        try:
+            self._found[file] = await asyncio.to_thread(_spec, file, metadata, chosen)
+        except CannotChoose as question:
+            self._choices[file] = question.choices
+            raise
 
     async def names(self, file: Path, metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
         """See `server.runner.Kernels`."""
         from jpterm_like.kernels.specs import kernels_for
 
+        if choices := self._choices.pop(file, []):
+            return choices
         return await asyncio.to_thread(kernels_for, file, metadata, os.environ)
 
     async def start(self, file: Path, metadata: Mapping[str, Any], chosen: str) -> tuple[str, str]:
@@ -78,7 +88,6 @@ class LocalKernels:
 def _spec(file: Path, metadata: Mapping[str, Any], chosen: str) -> KernelSpec:
     """The kernel for a notebook. Raises KernelError, and CannotChoose if a person must choose."""
     from jpterm_like.kernels.specs import WhichKernel, choose_kernel, kernel_by_name
-    from jpterm_like.server.runner import CannotChoose
 
     try:
         return (
@@ -86,7 +95,8 @@ def _spec(file: Path, metadata: Mapping[str, Any], chosen: str) -> KernelSpec:
         )
     except WhichKernel as question:
         names = ", ".join(escape_for_terminal(spec.name) for spec in question.choices)
-        raise CannotChoose(f"{question} There are: {names}.") from question
+        choices = [(spec.name, spec.display_name) for spec in question.choices]
+        raise CannotChoose(f"{question} There are: {names}.", choices) from question
 
 
 class _Line:

@@ -65,7 +65,11 @@ class CannotRun(JptermError):
 
 
 class CannotChoose(CannotRun):
-    """A person must choose a kernel first."""
+    """A person must choose a kernel first, among these: name, and title for people."""
+
+    def __init__(self, sentence: str, choices: list[tuple[str, str]]) -> None:
+        super().__init__(sentence)
+        self.choices = choices
 
 
 class WasSent(JptermError):

@@ -562,6 +562,8 @@ class Editor(Editing, Rows, can_focus=True):
                 self.highlighting.follow(merged, changes)
                 if self.outputs is not None:
                     self.outputs.follow(changes)
+                    if self._was_ready and not mine:
+                        self.outputs.note_writers(merged, self.text_layout)
                 self.changes.follow(changes, mine)
                 self.view.follow(patch, changes, mine)
                 self.follow_carets()

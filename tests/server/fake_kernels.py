@@ -185,7 +185,7 @@ class FakeKernels:
 
     async def find(self, file: Path, metadata: Mapping[str, Any], chosen: str) -> None:
         if self.question and chosen not in ("ir", "python3"):
-            raise CannotChoose(self.question)
+            raise CannotChoose(self.question, [])
 
     async def names(self, file: Path, metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
         return [("ir", "R"), ("python3", "Python 3")]

@@ -9,6 +9,7 @@ from jpterm_like.client.events import KernelWanted
 from jpterm_like.tui.commands.cell_edits import do_new_cell, outputs_in
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.text.cell_markers import kind_at
+from jpterm_like.tui.text.cells import clean
 
 if TYPE_CHECKING:
     from jpterm_like.tui.commands.outputs import Outputs
@@ -112,6 +113,20 @@ def _run(editor: Editing, cells: list[str]) -> None:
     if session.status.state != "connected":
         editor.say("Not connected: nothing was run.", serious=True)
         return
+
+    outputs = editor.outputs
+    if outputs is not None and (names := outputs.unknown_writers(cells, session.name)):
+
+        def agree() -> None:
+            outputs.known_writers.update(names)
+            _run(editor, cells)
+
+        told = clean(" and ".join(names), 60)
+        body = "They wrote in these cells since you opened the notebook. You are asked once for each name."
+        editor.ask_yes(f"Run what {told} wrote?", body, "Run", agree)
+        return
+    if not session.kernel_line:
+        editor.say("Looking for a kernel …")
 
     async def run() -> None:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from crdt.patch import Patch
 from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.outputs.blocks import OutputBlocks
 from jpterm_like.tui.outputs.images import Images
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from jpterm_like.tui.commands.widgets import Holder, WidgetHand
     from jpterm_like.tui.outputs.widgets import Place
 
+DISK = "disk"
+"""The author of what came from the file: `sync.unsaved_work.DISK`."""
+
 
 class Outputs:
     """The outputs in one view of a notebook. Call `stop` when it is closed."""
@@ -40,6 +44,10 @@ class Outputs:
         keys: Keymap,
         paint_soon: Callable[[], None],
     ) -> None:
+        self.known_writers: set[str] = set()
+        """Others whose cells the person agreed to run."""
+        self._writers: dict[str, dict[str, None]] = {}
+        """Who wrote in each cell since the notebook was opened here, other than this opening."""
         self._view = view
         self._paint_soon = paint_soon
         self._hand: WidgetHand | None = None
@@ -56,6 +64,30 @@ class Outputs:
     def follow(self, changes: Sequence[RowChange]) -> None:
         """Update after an edit of the text, before the view does."""
         self.blocks.cells.follow(changes)
+
+    def note_writers(self, patch: Patch, text_layout: TextLayout) -> None:
+        """Note who wrote what a patch of others brought, after `follow`. Deletions have no author."""
+        cells, buffer, shift = self.blocks.cells, text_layout.buffer, 0
+        for start, end, text in reversed(patch.splices):
+            begin = start + shift
+            shift += len(text) - (end - start)
+            if not text:
+                continue
+            names = {
+                buffer.author_of(site): None for _, _, site, _ in buffer.authorship(begin, begin + len(text))
+            }
+            row = text_layout.lines.row(begin)
+            last = text_layout.lines.row(begin + len(text))
+            for cell in {
+                cells.at(row),
+                *(name for name, at in zip(cells.ids, cells.rows, strict=True) if row <= at <= last),
+            }:
+                self._writers.setdefault(cell, {}).update(names)
+
+    def unknown_writers(self, cells: Sequence[str], mine: str) -> list[str]:
+        """Those who wrote in some cells, and of whom the person was not told yet. Other programs that wrote the file are no persons."""
+        names = {name: None for cell in cells for name in self._writers.get(cell, ())}
+        return [name for name in names if name not in ("", DISK, mine) and name not in self.known_writers]
 
     def changed(self) -> None:
         """Have the rows counted again: some cells gave something else."""

@@ -11,7 +11,7 @@ from jpterm_like.config import KeyBinding
 from jpterm_like.errors import JptermError
 from jpterm_like.notebook.outputs import Asks
 from jpterm_like.tui.keymap import Keymap
-from jpterm_like.tui.widgets.dialogs import Ask, Picker
+from jpterm_like.tui.widgets.dialogs import Ask, Picker, Question
 from tests.tui.story import Story
 from tests.tui.terminal import until
 
@@ -81,6 +81,25 @@ async def test_a_kernel_is_chosen_and_then_the_cell_runs() -> None:
         await pilot.press("enter")
         await until(pilot, lambda: len(asked) == 3)
         assert asked[2] == ("use", "ir")
+
+
+async def test_cells_that_others_wrote_are_told_once_before_they_run() -> None:
+    """By name; cells that nobody else has touched run without a word."""
+    async with Story(size=(80, 24), title="a.ipynb") as one:
+        await one.go_on(f"ann: {TEXT.replace('one', 'o|ne')}   bob: {TEXT.replace('three', '|three')}")
+        asked, pilot = one.desks["ann"].asked, one.pilots["ann"]
+        await one.go_on("bob presses x")
+        await pilot.press("ctrl+enter")
+        await until(pilot, lambda: asked == [("run", "a")])
+        await pilot.press("alt+shift+r")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Question))
+        assert "Run what bob wrote?" in str(pilot.app.screen._title)
+        assert len(asked) == 1
+        await pilot.press("enter")
+        await until(pilot, lambda: len(asked) == 2)
+        await pilot.press("alt+shift+r")
+        await until(pilot, lambda: len(asked) == 3)
+        assert asked[1:] == [("run", "a", "c")] * 2
 
 
 async def test_the_menu_asks_before_variables_are_lost() -> None:
