@@ -81,7 +81,7 @@ class Database(NamedTuple):
 
     storage: FencedStorage
     decisions: Decisions
-    """The tokens, roles and bans that count at all of them."""
+    """The tokens that count at all of them."""
     identity: bytes
     """What identifies all of them to clients."""
 

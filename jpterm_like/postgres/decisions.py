@@ -1,4 +1,4 @@
-"""What people decided, for all nodes: tokens, and the roles and bans that owners gave. Plain rows; `access` knows what they mean."""
+"""What people decided, for all nodes: tokens. Plain rows; `access` knows what they mean."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _FIELDS: Final = "id, hash, role, pad, made_at, expires_at"
 
 
 class Decisions:
-    """See `access.shared_tokens.TokenTable` and `server.moderation.DecisionTable`. All calls block.
+    """See `access.shared_tokens.TokenTable`. All calls block.
 
     Raises:
         Unreachable: by each method.
@@ -41,30 +41,6 @@ class Decisions:
 
     def remove_token(self, id: str) -> None:
         self._connection.ask("DELETE FROM jp_token WHERE id = %(id)s", {"id": id}, commits=True)
-
-    def given(self) -> list[tuple[str, str, str, str, float, float | None]]:
-        """Return the roles and bans that hold: for whom, by whom, which, the name of that person, how many seconds ago, and how many seconds
-        it lasts still; None: until it is given anew."""
-        rows = self._connection.ask(
-            "SELECT who, by, kind, name, extract(epoch FROM jp_now() - at)::float8, extract(epoch FROM until - jp_now())::float8 "
-            "FROM jp_given WHERE until IS NULL OR until > jp_now() ORDER BY at, who, by",
-            {},
-            READING_S,
-        )
-        return [(who, by, kind, name, ago, left) for who, by, kind, name, ago, left in rows]
-
-    def give(self, who: str, by: str, kind: str, name: str, lasts_s: float | None) -> None:
-        """Note a ban (`kind` "ban") or a role ("role view", "role edit") that somebody gave; a later role replaces an earlier one by the same person."""
-        self._connection.ask(
-            """
-            WITH former AS (DELETE FROM jp_given WHERE who = %(who)s AND by = %(by)s AND split_part(kind, ' ', 1) = split_part(%(kind)s, ' ', 1)
-                AND kind <> %(kind)s)
-            INSERT INTO jp_given (who, by, kind, name, at, until)
-                VALUES (%(who)s, %(by)s, %(kind)s, %(name)s, jp_now(), jp_now() + %(seconds)s::float8 * interval '1 second')
-            ON CONFLICT (who, by, kind) DO UPDATE SET name = excluded.name, at = excluded.at, until = excluded.until""",
-            {"who": who, "by": by, "kind": kind, "name": name, "seconds": lasts_s},
-            commits=True,
-        )
 
     def identity(self) -> bytes:
         """Return what identifies the database to clients, whatever node they are connected to."""

@@ -52,10 +52,6 @@ STEPS: Final = (
         CREATE TABLE jp_token (
             id text PRIMARY KEY, hash text NOT NULL, role text NOT NULL, pad text NOT NULL, made_at float8 NOT NULL, expires_at float8
         );
-        CREATE TABLE jp_given (
-            who text, by text, kind text, name text NOT NULL, until timestamptz, at timestamptz NOT NULL,
-            PRIMARY KEY (who, by, kind)
-        );
         """,
     ),
 )

@@ -236,7 +236,7 @@ async def _listen_for_nodes(server: Server, storage: FencedStorage, inner: str) 
 
 
 async def _follow_decisions(tokens: SharedTokenBook) -> None:
-    """Have what was decided at any server count at this one: tokens, roles and bans, for ever."""
+    """Have what was decided at any server count at this one: tokens, for ever."""
     is_away = False
     while True:
         try:

@@ -128,7 +128,7 @@ class Cluster:
 
     def empty(self, database: str) -> None:
         """Remove everything in the tables of a database."""
-        tables = ("node", "doc", "log", "snap", "blob", "token", "given")
+        tables = ("node", "doc", "log", "snap", "blob", "token")
         self.sql(";".join(f"DELETE FROM jp_{table}" for table in tables), database)
 
 
