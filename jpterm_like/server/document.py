@@ -238,6 +238,7 @@ class Document:
         self._told_at = float("-inf")
         self._brought = list(brought)
         self._filing = asyncio.Lock()
+        self._reading_outputs = asyncio.Lock()
         self._closed = False
         pad.on_patch.append(lambda patch, origin: self.remove_late_duplicates())
         self.records: NotebookRecords | None = None
@@ -279,17 +280,21 @@ class Document:
         return has_conflicts(self._base.raw)
 
     async def read_outputs(self) -> None:
-        """Have the records hold what the file has for the cells, where that is not what they have; once for each state of the file."""
-        records = self.records
-        if records is not None and self._plain is not None and self._base.raw != records.read_raw:
-            from jpterm_like.files.notebook_file import cell_results, widget_states
+        """Have the records hold what the file has for the cells, where that is not what they have; once for each state of the file.
 
-            base = self._base
-            found = await asyncio.to_thread(cell_results, base)
-            widgets = await asyncio.to_thread(widget_states, base)
-            if base is self._base:
-                records.take_file(found, widgets)
-                records.read_raw = base.raw
+        Those who wait for it go on in the order in which they came: cells are run in the order in which they were asked for.
+        """
+        async with self._reading_outputs:
+            records = self.records
+            if records is not None and self._plain is not None and self._base.raw != records.read_raw:
+                from jpterm_like.files.notebook_file import cell_results, widget_states
+
+                base = self._base
+                found = await asyncio.to_thread(cell_results, base)
+                widgets = await asyncio.to_thread(widget_states, base)
+                if base is self._base:
+                    records.take_file(found, widgets)
+                    records.read_raw = base.raw
 
     @property
     def is_notebook(self) -> bool:

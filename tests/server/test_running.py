@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
@@ -13,6 +14,9 @@ import pytest
 
 from jpterm_like.client.events import KernelWanted, RequestFailed
 from jpterm_like.client.session import Session
+from jpterm_like.files import notebook_file
+from jpterm_like.files.charsets import Known
+from jpterm_like.notebook.ipynb import Result
 from jpterm_like.notebook.outputs import Asks
 from jpterm_like.notebook.runs import shown_run
 from jpterm_like.server import runner
@@ -112,6 +116,26 @@ async def test_cells_run_one_after_the_other_and_everybody_sees_it(desk: Desk) -
         await until(lambda: state(bob, "b") == "ok" and lines(bob, "b") == "two\n", "the second")
         assert bob.outputs_of("b").badge.startswith("[2] ann") and bob.kernel_line == "python3 ● idle"
         await until(lambda: kernels.last.acknowledged > 0, "the keeper hears what is stored")
+
+
+async def test_cells_run_in_the_order_in_which_they_were_asked_for(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also right after the notebook was opened, while the outputs of its file are still being read for the first of them."""
+    write(desk, "print one", "print two", "print three")
+    read, waits = notebook_file.cell_results, [0.2, 0.1]
+
+    def slowly(state: Known) -> dict[str, Result]:
+        time.sleep(waits.pop(0) if waits else 0.0)
+        return read(state)
+
+    monkeypatch.setattr(notebook_file, "cell_results", slowly)
+    kernels = FakeKernels()
+    async with running(desk, kernels):
+        ann = await desk.join("ann", NAME)
+        asked = await asyncio.gather(*(ann.run_cells([cell]) for cell in "abc"))
+        await until(lambda: state(ann, "c") == "ok", "the last one")
+        assert kernels.last.ran == [name for names in asked for name in names]
 
 
 async def test_the_text_of_now_runs_with_what_was_typed_before(desk: Desk) -> None:
