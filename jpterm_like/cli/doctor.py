@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -20,7 +21,7 @@ from jpterm_like.client.session import Session
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.files.charsets import Known
-from jpterm_like.files.read import read_plain
+from jpterm_like.files.read import NOTEBOOK_SUFFIX, read_plain
 from jpterm_like.saver import RestoredPad, rebuild
 from jpterm_like.storage.base import Inspection, NewerRelease
 from jpterm_like.storage.memory import MemoryStorage
@@ -31,6 +32,10 @@ JOIN_S: Final = 10.0
 """Time to join the server."""
 REST_S: Final = 2.0
 """Time for changes that are on their way to the server's disk and into the file."""
+LOGOUT: Final = (
+    "systemd ends kernels when you log out here (KillUserProcesses=yes); what they said is kept. 'jpterm-like manual troubleshooting' says what "
+    "keeps it from that."
+)
 PROOF_TRIES: Final = 5
 """Tries to compare the texts while others type."""
 
@@ -76,6 +81,16 @@ def examine(written: str) -> Iterator[CheckResult]:
         yield from _judge_journal(found, server)
     if not journals:
         yield CheckResult(True, f"You have no journal of it in {escape_for_terminal(paths.replicas)}.")
+    if address.file is not None and address.title.endswith(NOTEBOOK_SUFFIX):
+        yield from _judge_logout()
+
+
+def _judge_logout() -> Iterator[CheckResult]:
+    """Say whether a notebook's kernel outlives its person's session."""
+    from jpterm_like.kernels.logout import ends_kernels
+
+    if ends_kernels(is_root=os.geteuid() == 0):
+        yield CheckResult(True, LOGOUT)
 
 
 async def _ask(address: Address) -> _Server:
