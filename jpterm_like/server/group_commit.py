@@ -106,7 +106,7 @@ class GroupCommit:
         """The same for a caller that holds the lock."""
         for opened in documents:
             await self._write(opened)
-        await self._sync(documents)
+        await self._sync([opened for opened in documents if opened.is_open])  # some may be lost by now
 
     async def with_store(self, opened: OpenDocument, save: Callable[[], Awaitable[None]]) -> None:
         """Save a document; if that finds its store lost, make the store anew and save again."""

@@ -59,7 +59,7 @@ class SlowStorage(FencedStorage):
 
     async def sync(self, stores: Sequence[Store]) -> None:
         await self._of.pause()
-        await super().sync([store for store in stores if self._held.get(store.name) is store])
+        await super().sync(stores)
         await self._of.pause()
 
 
