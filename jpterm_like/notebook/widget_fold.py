@@ -13,7 +13,14 @@ from typing import Any, Final
 from crdt.records import Records
 from jpterm_like.notebook.widget_file import states_of
 from jpterm_like.notebook.widget_moves import CLICK, MOVABLE, problem
-from jpterm_like.notebook.widgets import MODELS_MAX, OUTPUT_HEAD, Model, Widgets, is_widget_id
+from jpterm_like.notebook.widgets import (
+    MODELS_MAX,
+    OUTPUT_HEAD,
+    STATES_BYTES_MAX,
+    Model,
+    Widgets,
+    is_widget_id,
+)
 
 TARGET: Final = "jupyter.widget"
 OUTPUT: Final = "OutputModel"
@@ -45,6 +52,9 @@ class WidgetFold:
         """For each attribute that was moved here the last message about it, until the kernel says the same."""
         self._owners: OrderedDict[str, str] = OrderedDict()
         """The runs that made the widgets which these messages move."""
+        self._tidy_above = STATES_BYTES_MAX // 2
+        """Size of all states above which widgets go that nobody can see. It grows with those that are seen, so that they are looked for
+        seldom."""
 
     # ------------------------------------------------------------------ what the kernel says
 
@@ -63,19 +73,26 @@ class WidgetFold:
         if not is_widget_id(name):
             return
         widgets = self.widgets
+        is_full = len(widgets.models) >= MODELS_MAX and name not in widgets.models
+        if is_full or widgets.size > self._tidy_above:
+            self._tidy(shown())
         if len(widgets.models) >= MODELS_MAX and name not in widgets.models:
-            seen = widgets.reachable(shown())
-            gone = [each for each in widgets.models if each not in seen]
-            for each in gone[: max(1, MODELS_MAX // 4)]:
-                self._remove(each)
-            if len(widgets.models) >= MODELS_MAX:
-                return
+            return
         self._remove(name)
         state = _state(data, buffers)
         texts = (state.get(key) for key in ("_model_name", "_model_module", "_model_module_version"))
         model, module, version = (each if isinstance(each, str) else "" for each in texts)
         widgets.put_model(name, Model(keeper, run, model[:200], module[:200], version[:200]))
         self._take(name, state)
+
+    def _tidy(self, shown: Iterable[str]) -> None:
+        """Remove widgets that no display shows: those that are not shown yet are among the newer half, which stays."""
+        widgets = self.widgets
+        seen = widgets.reachable(shown)
+        gone = [each for each in widgets.models if each not in seen]
+        for each in gone[: (len(gone) + 1) // 2]:
+            self._remove(each)
+        self._tidy_above = (widgets.size + STATES_BYTES_MAX) // 2
 
     def message(self, content: Mapping[str, Any], buffers: Sequence[bytes], parent: object) -> None:
         """A widget's kernel side has changed it."""

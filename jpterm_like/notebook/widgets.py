@@ -34,6 +34,10 @@ ATTRIBUTE_BYTES_MAX: Final = 1024 * 1024
 STATES_BYTES_MAX: Final = 32 * 1024 * 1024
 PIECE: Final = 15_000
 """Code points of JSON, or bytes, in one record: at most 60 KiB."""
+PIECES_MAX: Final = -(-ATTRIBUTE_BYTES_MAX // PIECE)
+LEVELS_MAX: Final = 50
+"""Lists and objects in each other in an attribute. Python's `json` takes as many as its caller has left free of the stack: a screen or a
+file has less room than the runner."""
 NESTED_MAX: Final = 12
 """Widgets in each other that are shown."""
 
@@ -94,7 +98,7 @@ class Widgets:
                 heads.add(name)
             elif rest[0] == "state" and len(rest) > 1:
                 names.add((name, rest[1]))
-        for name in heads:
+        for name in sorted(heads):
             self._read_head(name)
         for name, attribute in names:
             model = self.models.get(name)
@@ -129,7 +133,7 @@ class Widgets:
         elif isinstance(value, str):
             try:
                 model.state[attribute] = json.loads(value)
-            except ValueError:  # a piece has still to come
+            except (ValueError, RecursionError):  # a piece has still to come; or a server that does not check
                 return
         else:
             return
@@ -137,7 +141,7 @@ class Widgets:
         self.size += len(value)
 
     def _joined(self, name: str, attribute: str, count: Value) -> Value:
-        if not isinstance(count, int):
+        if not isinstance(count, int) or count > PIECES_MAX:
             return None
         pieces = [self.records.get(_piece_key(name, attribute, at)) for at in range(count)]
         if pieces and all(isinstance(piece, bytes) for piece in pieces):
@@ -168,7 +172,9 @@ class Widgets:
             self._put_head(name, model)
 
     def put_attribute(self, name: str, attribute: str, value: Any) -> None:
-        """Put an attribute: bytes or what JSON knows. One that is too large is removed."""
+        """Put an attribute: bytes or what JSON knows. One that is too large or too deep, and one that is no JSON, is removed: a file with NaN
+        is opened by no browser.
+        """
         model = self.models[name]
         if not is_attribute(attribute):
             return
@@ -176,20 +182,11 @@ class Widgets:
             return
         if attribute not in model.sizes and len(model.sizes) >= ATTRIBUTES_MAX:
             return
-        if attribute in model.state and _same(model.state[attribute], value):
+        encoded = _encode(value)
+        if encoded is not None and attribute in model.state and _same(model.state[attribute], value):
             return
-        try:
-            encoded = (
-                value
-                if isinstance(value, bytes)
-                else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-            )
-        except (ValueError, TypeError, RecursionError):
-            return
-        if isinstance(encoded, str):
-            encoded = encoded.encode("utf-8", "replace").decode()
         self._forget_attribute(name, model, attribute)
-        if len(encoded) > ATTRIBUTE_BYTES_MAX or self.size + len(encoded) > STATES_BYTES_MAX:
+        if encoded is None or self.size + len(encoded) > STATES_BYTES_MAX:
             self.records.drop(f"widget/{name}/state/{attribute}")
             return
         key = f"widget/{name}/state/{attribute}"
@@ -251,6 +248,34 @@ def references(state: Mapping[str, Any]) -> Iterator[str]:
             waiting.extend(value)
         elif isinstance(value, dict):
             waiting.extend(value.values())
+
+
+def _encode(value: Any) -> str | bytes | None:
+    """An attribute as it is put; None if it cannot be."""
+    if isinstance(value, bytes):
+        return value if len(value) <= ATTRIBUTE_BYTES_MAX else None
+    if not _is_shallow(value):
+        return None
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except (ValueError, TypeError):
+        return None
+    return text.encode("utf-8", "replace").decode() if len(text) <= ATTRIBUTE_BYTES_MAX else None
+
+
+def _is_shallow(value: Any) -> bool:
+    """Whether a value has no more levels than are allowed."""
+    level = [value]
+    for _ in range(LEVELS_MAX):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, (list, dict))
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def viewed(form: object) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from crdt.records import Records
+from jpterm_like.notebook import widget_fold, widgets
 from jpterm_like.notebook.fold import Fold
 from jpterm_like.notebook.ipynb import with_metadata
 from jpterm_like.notebook.outputs import CellOutputs, Stream, Widget
@@ -256,6 +257,47 @@ def test_hostile_states_are_bounded() -> None:
     for at in range(MODELS_MAX + 10):
         kernel.open(f"w{at}", "LabelModel", value="x")
     assert len(kernel.fold.widgets.widgets.models) <= MODELS_MAX
+
+
+@pytest.mark.parametrize("value", [float("nan"), [float("inf")], "deep"])
+def test_what_a_file_or_a_screen_cannot_hold_is_left_out(value: Any) -> None:
+    """Nested 900 deep, a state was folded, and ended the program of each person who looked at it: less of the stack was free there. With
+    NaN in it no browser opened the file.
+    """
+    if value == "deep":
+        value = []
+        for _ in range(900):
+            value = [value]
+    kernel = Kernel()
+    kernel.open("s", "FloatSliderModel", value=1.0, min=0.0, max=5.0)
+    kernel.display("s")
+    kernel.update("s", value=value)
+    assert "value" not in kernel.widget.state and kernel.widget.state["max"] == 5.0
+    json.dumps(kernel.fold.widget_states(), allow_nan=False)
+
+
+def test_a_count_of_pieces_that_nobody_put_costs_nothing() -> None:
+    """It took 16 s for 30,000,000."""
+    kernel = Kernel()
+    kernel.open("s", "LabelModel", value="x")
+    kernel.fold.records.put("widget/s/state/boom", {"pieces": 10**15})
+    kernel.fold.records.put("widget/s/state/deep", "[" * 5_000 + "]" * 5_000)
+    assert set(Widgets(kernel.fold.records).models["s"].state) == {
+        "_model_name", "_model_module", "_model_module_version", "value",
+    }  # fmt: skip
+
+
+def test_pictures_that_nobody_sees_any_more_leave_room_for_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They stayed until there were 2,000 widgets, and new ones had no state meanwhile."""
+    for module in (widgets, widget_fold):
+        monkeypatch.setattr(module, "STATES_BYTES_MAX", 40_000)
+    kernel = Kernel()
+    for at in range(120):
+        kernel.open(f"w{at}", "ImageModel", value="x" * 1_000)
+        kernel.display(f"w{at}")
+        assert "value" in kernel.widget.state
+        kernel.say("clear_output", {"wait": False})
+    assert kernel.fold.widgets.widgets.size <= 40_000
 
 
 def test_widgets_that_are_shown_stay_when_there_are_too_many() -> None:
