@@ -39,6 +39,8 @@ TRACK: Final = 20
 FIELD_MIN: Final = 10
 FIELD_MAX: Final = 30
 """Cells of a field for text."""
+NO_PLACEHOLDER: Final = "\u200b"
+"""What ipywidgets has where no placeholder was given."""
 WORD_MAX: Final = 200
 ROWS_MAX: Final = 200
 """Of one display."""
@@ -413,8 +415,9 @@ class WidgetRenderer:
         text = clean(lines[-1] if typed is not None else lines[0], WORD_MAX)
         if width_of(text) > FIELD_MAX:
             text = text[-FIELD_MAX:] if typed is not None else cut(text, FIELD_MAX)
-        if not text and isinstance(widget.state.get("placeholder"), str):
-            text = cut(clean(widget.state["placeholder"], FIELD_MAX), FIELD_MAX)
+        placeholder = widget.state.get("placeholder")
+        if not text and isinstance(placeholder, str) and placeholder != NO_PLACEHOLDER:
+            text = cut(clean(placeholder, FIELD_MAX), FIELD_MAX)
         width = FIELD_MIN if widget.model in TEXTS else 1
         return f"[{text}{'_' * (width - width_of(text))}{more}]"
 

@@ -60,6 +60,8 @@ def rows_of(*items: Widget, width: int = 60, hand: Hand | None = None) -> list[s
         (widget("RadioButtons", _options_labels=["x", "y"], index=0), "│ (•) x  ( ) y"),
         (widget("SelectMultiple", _options_labels=["x", "y"], index=[1]), "│ [ ] x  [x] y"),
         (widget("Text", value="hi", description="name"), "│ name [hi________]"),
+        (widget("Text", value="", placeholder="\u200b"), "│ [__________]"),
+        (widget("Text", value="", placeholder="who"), "│ [who_______]"),
         (widget("Textarea", value="one\ntwo"), "│ [one_______ ⏎ 2 lines]"),
         (widget("Password", value="secret"), "│ [••••••]"),
         (widget("BoundedIntText", value=7, min=0, max=9), "│ [7]"),
