@@ -89,7 +89,7 @@ class Place:
     async def pause(self, node: NodeProcess) -> None:
         node.send(signal.SIGSTOP)
         self.mark_down(node)
-        await asyncio.sleep(5)
+        await asyncio.sleep(8)  # a line that says nothing is given up after six
         node.send(signal.SIGCONT)
         node.is_away = False
 
@@ -97,7 +97,7 @@ class Place:
         for proxy in node.proxies:
             proxy.part()
         self.mark_down(node)
-        await asyncio.sleep(5)
+        await asyncio.sleep(8)
         for proxy in node.proxies:
             proxy.heal()
         node.is_away = False
