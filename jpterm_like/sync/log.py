@@ -8,7 +8,7 @@ that fell off it (a slow reader), or was just created, reads by version: `change
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Set
+from collections.abc import Callable, Set
 from typing import Final, NamedTuple
 
 from crdt import TextBuffer, Version
@@ -127,13 +127,22 @@ class Cursor:
         version: the reader has it already.
         origin: entries of this origin are left out; not if they are read by version, after an opening or a long pause.
         shares: it also takes them if more than FEW origins are in one take, so that all its like take the same.
+        logged: returns the version that the log's end leads to, where the document may be ahead of its log.
     """
 
     def __init__(
-        self, buffer: TextBuffer, log: Log, version: Version, origin: object = None, *, shares: bool = False
+        self,
+        buffer: TextBuffer,
+        log: Log,
+        version: Version,
+        origin: object = None,
+        *,
+        shares: bool = False,
+        logged: Callable[[], Version] | None = None,
     ) -> None:
         self._buffer = buffer
         self._log = log
+        self._logged = logged
         self.origin = origin
         self._shares = shares
         self.version = version
@@ -157,7 +166,7 @@ class Cursor:
     def follow(self) -> None:
         """Skip to the end: the reader gets the same bytes as another reader that took them."""
         self._place = self._log.end
-        self.version = self._buffer.version
+        self.version = self._version_of_log()
 
     def take(self, limit_bytes: int) -> bytes | None:
         """The next message of about `limit_bytes` at most, or None when the reader has everything."""
@@ -183,8 +192,11 @@ class Cursor:
             self._place = None
             return None
         self._place = self._log.end
-        self.version = self._buffer.version
+        self.version = self._version_of_log()
         return message or None
+
+    def _version_of_log(self) -> Version:
+        return self._buffer.version if self._logged is None else self._logged()
 
     def _take_by_version(self, limit_bytes: int) -> bytes | None:
         limit_bytes = limit_bytes if self._is_dense else min(limit_bytes, SPARSE_BYTES)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, cast
 
-from crdt import Patch, TextBuffer
+from crdt import Patch, TextBuffer, Version
 from crdt.records import Records, RecordsPatch
+from jpterm_like.sync.log import Cursor
 from jpterm_like.sync.pad import Pad
 
 LINEAGE_BYTES: Final = 16
@@ -41,6 +42,8 @@ class RecordsPad(Pad):
         super().__init__(cast(TextBuffer, records))
         self.records = records
         self._lineage = lineage
+        self._logged = records.version
+        """What the log's end leads to. What was put since the last `publish` is not in the log, so a reader of the log lacks it."""
 
     @property
     def lineage(self) -> bytes:
@@ -54,6 +57,13 @@ class RecordsPad(Pad):
     def is_stored(self) -> bool:
         """Whether all of them are on the server's disk."""
         return self.records.version <= self.stored
+
+    def cursor(self, version: Version, origin: object = None, *, shares: bool = False) -> Cursor:
+        return Cursor(self.buffer, self.log, version, origin, shares=shares, logged=lambda: self._logged)
+
+    def _arrived(self, data: bytes, known_to: object, patch: Patch, origin: object) -> None:
+        self._logged = self.records.version
+        super()._arrived(data, known_to, patch, origin)
 
     def publish(self) -> None:
         """Pass on what was put in the replica since the last call: as one message, so that nobody sees half of it."""

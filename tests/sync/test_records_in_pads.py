@@ -7,6 +7,7 @@ import random
 from crdt.records import Records
 from jpterm_like.sync.log import Cursor
 from jpterm_like.sync.pad import Pad
+from jpterm_like.sync.records_pad import RecordsPad
 
 
 class Star:
@@ -66,3 +67,26 @@ def test_pads_with_records_come_to_the_same() -> None:
                     star.cursors[number] = star.connected(person)
                 star.carry(number, 10_000)
         assert len({pad.buffer.encode() for pad in (star.hub, *star.people)}) == 1, f"seed {seed}"
+
+
+def test_a_reader_is_not_called_ahead_of_the_log() -> None:
+    """A cell displayed 20,000 values. A reader took a message from the log while more was put and not yet published, and counted that
+    as taken; when the next message was too long and it read by version, that part never came, and everything behind it waited for ever."""
+    pad = RecordsPad(Records(site=1), b"lineage")
+    reader = Records(site=2)
+    cursor = pad.cursor(reader.version)
+    for round_ in range(3):
+        for number in range(40):
+            pad.records.put(f"{round_}/{number}", "x" * 100)
+        pad.publish()
+        pad.records.put(f"{round_}/unpublished", value=True)
+        while not cursor.done:
+            if (message := cursor.take(64 * 1024 if round_ % 2 == 0 else 1024)) is not None:
+                reader.integrate(message)
+    assert not reader.waiting
+    pad.publish()
+    while not cursor.done:
+        if (message := cursor.take(1024)) is not None:
+            reader.integrate(message)
+    assert reader.keys() == pad.records.keys()
+    assert reader.digest() == pad.records.digest()
