@@ -123,7 +123,7 @@ class _Printing:
         session, loop = self._session, asyncio.get_running_loop()
         ended: list[Run] = []
         left = dict(names)
-        is_ending = False
+        is_ending = is_interrupted = False
         while True:
             self._changed.clear()
             for cell, name in list(left.items()):
@@ -145,8 +145,8 @@ class _Printing:
             if not is_ending and (self._interrupts or loop.time() >= deadline):
                 is_ending = True
                 deadline = loop.time() + END_S
-                if not await self._interrupt_mine(left):
-                    return ended
+            if is_ending and not is_interrupted:
+                is_interrupted = await self._interrupt_mine(left)  # once one of them runs
             try:
                 async with asyncio.timeout(min(STEP_S, max(0.0, deadline - loop.time()))):
                     await self._changed.wait()

@@ -75,6 +75,7 @@ def test_all_cells_are_run_one_after_the_other(notebook: Path) -> None:
 
 def test_a_cell_that_takes_too_long_is_interrupted(notebook: Path) -> None:
     """The exit codes tell a run that was interrupted from one that failed."""
+    assert run("run", str(notebook), "--cell", "one").returncode == 0  # a kernel is there
     done = run("run", str(notebook), "--cell", "long", "--timeout", "2")
     assert done.returncode == 1 and done.stdout == "begun\n"
     assert done.stderr.endswith("jpterm-like: Cell long took too long, and was interrupted after 2 s.\n")
