@@ -4,17 +4,22 @@
     python -m tests.bench.load --documents 1 --typists 100 --seconds 10
     python -m tests.bench.load --joiners 200
     python -m tests.bench.load --documents 100 --typists 1 --keys 3 --beside DIR --rounds 5
+    python -m tests.bench.load --documents 30 --typists 3 --nodes 3
 
 With `--beside` the server of another checkout runs in turns with ours; at the end are the medians of ours, and of the ratios of
 each pair. On a busy machine only the ratios mean something.
 
 Each typist sends `--keys` keystrokes a second, each an insertion of one character, and reads everything that comes.
+With `--nodes` so many servers share a PostgreSQL of the bench's own, and the typists of each document are spread over them; `cpu` and memory are
+those of all servers together, `database_cpu` that of PostgreSQL.
+
 Durable acknowledgement is always on: the server has no other mode. While it runs, this side only sends what was made
 before and notes what came when (`Lines`); what that was is found out afterwards, once for each distinct frame. So a
 few thousand deliveries cost it about what one costs, and it is not the limit: `generator` says how near it came.
 
 Prints one JSON line a case. Of typists:
 
+- joined_s: from the first opening on a connected line until the last of them is let in, all at once
 - delivered: the share of keystrokes that reached each other typist of their document, each counted once
 - p50_ms, p99_ms, max_ms: from handing a keystroke to the socket to its arrival at another typist
 - stored_p50_ms, stored_p99_ms: to the server's word that it is fsync'd
@@ -38,6 +43,7 @@ import json
 import os
 import random
 import select
+import shutil
 import socket
 import struct
 import subprocess
@@ -46,8 +52,8 @@ import tempfile
 import time
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -153,10 +159,11 @@ class Lines:
         self._poll = select.epoll()
         self._by_file: dict[int, int] = {}
 
-    def connect(self, url: str, count: int) -> None:
-        """Connect so many more, AT_ONCE at a time."""
+    def connect(self, urls: Sequence[str], count: int) -> None:
+        """Connect so many more to these servers in turns, AT_ONCE at a time."""
         for begin in range(0, count, AT_ONCE):
-            fresh = [Line(url) for _ in range(min(AT_ONCE, count - begin))]
+            end = min(begin + AT_ONCE, count)
+            fresh = [Line(urls[number % len(urls)]) for number in range(begin, end)]
             for line in fresh:
                 line.accepted()
                 self._by_file[line.socket.fileno()] = len(self.lines)
@@ -208,9 +215,9 @@ class Lines:
 class Served:
     """A server with an empty folder, pinned to another core than this process, and what it takes of the machine."""
 
-    def __init__(self, python: str, folder: str, checkout: str | None) -> None:
+    def __init__(self, python: str, shared: Sequence[str], checkout: str | None) -> None:
         self.process = subprocess.Popen(
-            [python, "-P", "-m", "jpterm_like", "serve", folder, "--listen", "127.0.0.1:0"],
+            [python, "-P", "-m", "jpterm_like", "serve", *shared, "--listen", "127.0.0.1:0"],
             stdout=subprocess.PIPE,
             text=True,
             env=None if checkout is None else os.environ | {"PYTHONPATH": checkout},
@@ -219,6 +226,9 @@ class Served:
         os.sched_setaffinity(0, {_GENERATOR_CORE})
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().split()[-1]
+        self.urls = [self.url]
+
+    database_cpu_s = 0.0
 
     @property
     def cpu_s(self) -> float:
@@ -228,6 +238,12 @@ class Served:
     def memory_mib(self, what: str) -> float:
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
         return round(int(next(line for line in lines if line.startswith(what)).split()[1]) / 1024, 1)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
 
 _TICKS_S: Final = os.sysconf("SC_CLK_TCK")
@@ -248,14 +264,64 @@ def _busy_s(core: int) -> float:
 def served(python: str, checkout: str | None = None) -> Iterator[Served]:
     """Run a server of the package that `python` has, or of a checkout."""
     with tempfile.TemporaryDirectory() as folder:
-        server = Served(python, folder, checkout)
+        server = Served(python, [folder], checkout)
         try:
             yield server
         finally:
-            server.process.terminate()
-            server.process.wait()
-            assert server.process.stdout is not None
-            server.process.stdout.close()
+            server.stop()
+
+
+class Nodes:
+    """Servers that share a PostgreSQL, with the same figures as one."""
+
+    def __init__(self, python: str, count: int) -> None:
+        from tests.postgres.cluster import Cluster, free_port, new_folder
+
+        self.folder = new_folder()
+        self.database = Cluster.made(self.folder)
+        address = self.database.database("bench")
+        self.nodes = [
+            Served(python, ["--store", address, "--inner", f"127.0.0.1:{free_port()}"], None)
+            for _ in range(count)
+        ]
+        self.urls = [node.url for node in self.nodes]
+
+    @property
+    def cpu_s(self) -> float:
+        return sum(node.cpu_s for node in self.nodes)
+
+    @property
+    def database_cpu_s(self) -> float:
+        """Of PostgreSQL, all of its processes together, those that have ended too."""
+        leader = int((self.database.data / "postmaster.pid").read_text().split()[0])
+        found = 0.0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                fields = [int(field) for field in stat.read_text().rpartition(")")[2].split()[1:]]
+                if int(stat.parent.name) == leader:
+                    found += sum(fields[10:14]) / _TICKS_S
+                elif fields[0] == leader:
+                    found += sum(fields[10:12]) / _TICKS_S
+        return found
+
+    def memory_mib(self, what: str) -> float:
+        return round(sum(node.memory_mib(what) for node in self.nodes), 1)
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            node.stop()
+        self.database.stop("immediate")
+        shutil.rmtree(self.folder)
+
+
+@contextmanager
+def nodes(python: str, count: int) -> Iterator[Nodes]:
+    """Run servers on one PostgreSQL."""
+    found = Nodes(python, count)
+    try:
+        yield found
+    finally:
+        found.stop()
 
 
 # ---------------------------------------------------------------------- typists
@@ -287,9 +353,15 @@ def typists(documents: int, each: int, keys: int) -> list[Typist]:
 
 
 def typing(
-    python: str, documents: int, each: int, keys_per_s: float, seconds: float, checkout: str | None = None
+    python: str,
+    documents: int,
+    each: int,
+    keys_per_s: float,
+    seconds: float,
+    checkout: str | None = None,
+    node_count: int = 0,
 ) -> dict[str, float]:
-    """Run one case against a fresh server."""
+    """Run one case against a fresh server, or fresh nodes."""
     everyone = typists(documents, each, int(keys_per_s * seconds))
     opens = [
         wire.Open(0, f"doc{typist.document}.md", True, typist.site, None, Version(), b"", False)
@@ -302,13 +374,16 @@ def typing(
         for number, typist in enumerate(everyone)
         for at in range(len(typist.keys))
     )
-    with served(python, checkout) as server:
+    with nodes(python, node_count) if node_count else served(python, checkout) as server:
         lines = Lines()
-        lines.connect(server.url, len(everyone))
+        lines.connect(server.urls, len(everyone))
+        asked = time.perf_counter()
         lines.join(opens)
+        joined = time.perf_counter() - asked
         lines.read_while(lambda: True, 1.0)  # the first group commits, who is there
         before = len(lines.what)
         cpu, mine, busy, began = server.cpu_s, time.process_time(), _busy_s(_SERVER_CORE), time.perf_counter()
+        database = server.database_cpu_s
         for due, number in plan:
             while time.perf_counter() < began + due:
                 lines.read(began + due)
@@ -318,6 +393,7 @@ def typing(
         lines.read(time.perf_counter())
         typed = time.perf_counter() - began
         cpu, mine = server.cpu_s - cpu, time.process_time() - mine
+        database = server.database_cpu_s - database
         busy = _busy_s(_SERVER_CORE) - busy
         during = len(lines.what) - before
         _drain(lines)
@@ -328,6 +404,7 @@ def typing(
     return {
         "documents": documents,
         "typists": each,
+        "joined_s": round(joined, 2),
         "deliveries_per_s": round(expected / typed),
         "delivered": delivered / max(1, expected),
         "p50_ms": _percentile(delays, 0.5),
@@ -336,6 +413,7 @@ def typing(
         "stored_p50_ms": _percentile(stored, 0.5),
         "stored_p99_ms": _percentile(stored, 0.99),
         "cpu": round(cpu / typed, 3),
+        **({"nodes": node_count, "database_cpu": round(database / typed, 3)} if node_count else {}),
         "us_per_delivery": round(1e6 * cpu / max(1, expected), 2),
         "frames_per_s": round(during / typed),
         "rss_mib": memory,
@@ -438,7 +516,7 @@ def joining(python: str, count: int) -> dict[str, object]:
     seconds: list[float] = []
     with served(python) as server:
         first = Lines()
-        first.connect(server.url, 1)
+        first.connect(server.urls, 1)
         first.join([wire.Open(0, "late.md", True, 1, None, Version(), b"", False)])
         for number in range(LATE_LINES):
             buffer.replace(len(buffer), len(buffer), f"line {number:05} " + "x" * 88 + "\n")
@@ -452,13 +530,13 @@ def joining(python: str, count: int) -> dict[str, object]:
                 for site in range(1000 * (1 + is_greeted), 1000 * (1 + is_greeted) + count)
             ]
             if is_greeted:
-                lines.connect(server.url, count)
+                lines.connect(server.urls, count)
                 for line in lines.lines:
                     line.say(greeting)
                 _drain(lines)
             began = time.perf_counter()
             if not is_greeted:
-                lines.connect(server.url, count)
+                lines.connect(server.urls, count)
             for line, opening in zip(lines.lines, opens, strict=True):
                 line.say(*([] if is_greeted else [greeting]), opening)
             _drain(lines)
@@ -502,6 +580,7 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=1)
     parser.add_argument("--typists", type=int)
     parser.add_argument("--joiners", type=int)
+    parser.add_argument("--nodes", type=int, default=0, help="so many servers on one PostgreSQL")
     parser.add_argument("--keys", type=float, default=5.0)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--beside", metavar="DIR", help="a checkout whose server runs in turns with ours")
@@ -514,7 +593,10 @@ def main() -> None:
         cases = ((options.documents, options.typists),)
     for documents, each in cases:
         case = (options.python, documents, each, options.keys, options.seconds)
-        result = typing(*case) if options.beside is None else comparing(*case, options.beside, options.rounds)
+        if options.beside is None:
+            result = typing(*case, node_count=options.nodes)
+        else:
+            result = comparing(*case, options.beside, options.rounds)
         print(json.dumps(result), flush=True)
     if everything or options.joiners is not None:
         print(json.dumps(joining(options.python, options.joiners or JOINERS)), flush=True)
