@@ -90,10 +90,12 @@ class ShownOutputs:
             found = run_of(self._records, name)
             if name.startswith(OUTPUT_HEAD):
                 widgets.add(name[len(OUTPUT_HEAD) :])
-            elif found is None:
-                self._parts.pop(name, None)
-            else:
+            elif found is not None:
                 cells.add(found.cell)
+            elif not self._parts.get(
+                name
+            ):  # else it is on its way: what was put again comes behind its parts
+                self._parts.pop(name, None)
         for name in widgets:
             cells |= self._seen_in.get(name, set())
         for cell in cells:
