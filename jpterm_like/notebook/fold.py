@@ -17,6 +17,7 @@ from crdt.values import Value, encode_value
 from jpterm_like.notebook.printed import Printed
 from jpterm_like.notebook.runs import (
     Run,
+    count_of,
     display_part,
     drop_run,
     error_part,
@@ -44,6 +45,10 @@ SEALED_CHARACTERS: Final = 12_000
 HEAD_CHARACTERS: Final = 200_000
 TAIL_CHARACTERS: Final = 800_000
 """Of a text that a run prints, so much of its beginning and its end is kept."""
+MESSAGE_CHARACTERS: Final = 2 * (HEAD_CHARACTERS + TAIL_CHARACTERS)
+"""Of one message with more printed text than this, the beginning and the end are looked at."""
+FEED_CHARACTERS: Final = 1_000_000
+"""Long messages are taken in pieces of this length, so that they cost no more than their length."""
 PROMPT_MAX: Final = 1_000
 
 
@@ -129,9 +134,14 @@ class _Output:
         self.clear_if_due()
         if self._stream != name:
             self._stream, self._printed, self._live = name, Printed(), self.next
+        if len(text) > MESSAGE_CHARACTERS:  # the middle of a text as long as this would go in any case
+            left_out = text[MESSAGE_CHARACTERS // 2 : -MESSAGE_CHARACTERS // 2]
+            self._feed(text[: MESSAGE_CHARACTERS // 2])
+            self._cut[0] += left_out.count("\n")
+            self._cut[1] += len(left_out)
+            text = text[-MESSAGE_CHARACTERS // 2 :]
+        self._feed(text)
         printed = self._printed
-        printed.feed(text)
-        self._seal()
         part: dict[str, Value] = {
             "kind": "stream", "name": name, "text": printed.text, "row": printed.row, "column": printed.column,
         }  # fmt: skip
@@ -139,6 +149,11 @@ class _Output:
             part["rest"] = printed.rest
         self._records.put(part_key(self._run, self._live), part)
         self.next = self._live + 1
+
+    def _feed(self, text: str) -> None:
+        for at in range(0, len(text), FEED_CHARACTERS):
+            self._printed.feed(text[at : at + FEED_CHARACTERS])
+            self._seal()
 
     def _seal(self) -> None:
         """Give lines that cannot be reached any more parts of their own."""
@@ -528,8 +543,7 @@ class Fold:
         """What the kernel says of a run, besides its outputs."""
         match kind:
             case "execute_input":
-                count = content.get("execution_count")
-                if isinstance(count, int):
+                if (count := count_of(content.get("execution_count"))) is not None:
                     self.put_run(run._replace(number=count))
             case "input_request":
                 prompt = content.get("prompt")
@@ -566,8 +580,7 @@ class Fold:
 
     def _reply(self, run: Run, content: Mapping[str, Any], now_ms: int) -> None:
         """The kernel has done it; it is over once it is idle as well, for outputs may come until then."""
-        count = content.get("execution_count")
-        if isinstance(count, int):
+        if (count := count_of(content.get("execution_count"))) is not None:
             run = run._replace(number=count)
             self.put_run(run)
         status = content.get("status")
@@ -630,9 +643,8 @@ class Fold:
         name = _display_id(content)
         part = display_part(data if isinstance(data, dict) else {}, content.get("metadata"), name)
         if kind == "execute_result":
-            count = content.get("execution_count")
             part["result"] = True
-            part["count"] = count if isinstance(count, int) else None
+            part["count"] = count_of(content.get("execution_count"))
         if name is not None:
             self._update(name, part)
         number = self.output(run).add(part)

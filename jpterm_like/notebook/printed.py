@@ -79,7 +79,7 @@ class Printed:
             self.column = 0
         elif control == "\b":
             self.column = max(0, self.column - 1)
-        elif final == "m":
+        elif final == "m" and len(control) <= REST_MAX:
             self._put(control)
         elif final == "A":
             self.row = max(0, self.row - number)

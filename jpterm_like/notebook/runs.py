@@ -19,7 +19,9 @@ from __future__ import annotations
 import binascii
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, Final, Literal, NamedTuple, cast
 
 from crdt.records import Records
@@ -39,7 +41,17 @@ PIECE_BYTES: Final = 48 * 1024
 """A part is put, and what is put has at most 64 KiB."""
 DISPLAY_BYTES_MAX: Final = 8 * 1024 * 1024
 """Forms of a display beyond this are left out, the largest first."""
+FORMS_MAX: Final = 100
+"""Forms of one display."""
+FORM_NAME_MAX: Final = 200
+JSON_DEPTH_MAX: Final = 200
+ERROR_NAME_MAX: Final = 1_000
+ERROR_CHARACTERS_MAX: Final = 1_000_000
+"""Of what an error says, and of its traceback, whose end is kept."""
+TRACEBACK_LINES_MAX: Final = 10_000
 RUN_ID_LENGTH: Final = 32
+
+_BRACKET: Final = re.compile(r"[\[\]{}]")
 
 
 class Run(NamedTuple):
@@ -196,22 +208,28 @@ def part_of_output(output: object) -> dict[str, Value] | None:
             return {"kind": "stream", "name": name, "text": _clean(_text(output.get("text")))}
         case {"output_type": "display_data" | "execute_result" as kind, "data": dict(data)}:
             part = display_part(data, output.get("metadata"))
-            count = output.get("execution_count")
             if kind == "execute_result":
                 part["result"] = True
-                part["count"] = count if type(count) is int and 0 <= count < 2**31 else None
+                part["count"] = count_of(output.get("execution_count"))
             return part
         case {"output_type": "error"}:
             return error_part(output)
     return None
 
 
+def count_of(value: object) -> int | None:
+    """What a kernel or a file counts a run as; None if that is no number for it."""
+    return value if type(value) is int and 0 <= value < 2**31 else None
+
+
 def display_part(data: Mapping[str, Any], metadata: object, name: str | None = None) -> dict[str, Value]:
     """The part for a value in several forms, as messages and files have them: images in base64, JSON as values."""
     forms = {
-        kind: form
-        for kind, value in data.items()
-        if isinstance(kind, str) and (form := _form(kind, value)) is not None
+        _clean(kind): form
+        for kind, value in islice(data.items(), FORMS_MAX)
+        if isinstance(kind, str)
+        and len(kind) <= FORM_NAME_MAX
+        and (form := _form(_clean(kind), value)) is not None
     }
     kept: dict[str, Value] = {}
     left = DISPLAY_BYTES_MAX
@@ -224,7 +242,7 @@ def display_part(data: Mapping[str, Any], metadata: object, name: str | None = N
     if left_out := [kind for kind in forms if kind not in kept]:
         part["large"] = cast(Value, left_out)
     if isinstance(metadata, dict) and metadata:
-        part["metadata"] = _clean(json.dumps(metadata, ensure_ascii=False))[:PIECE_BYTES]
+        part["metadata"] = (_json_text(metadata) or "")[:PIECE_BYTES]
     if name is not None:
         part["id"] = name
     return part
@@ -232,11 +250,18 @@ def display_part(data: Mapping[str, Any], metadata: object, name: str | None = N
 
 def error_part(content: Mapping[str, Any]) -> dict[str, Value]:
     traceback = content.get("traceback")
-    lines = [_clean(_text(line)) for line in traceback] if isinstance(traceback, list) else []
+    lines: list[str] = []
+    left = ERROR_CHARACTERS_MAX
+    for line in reversed(traceback[-TRACEBACK_LINES_MAX:] if isinstance(traceback, list) else []):
+        lines.append(_clean(_text(line))[:left])
+        left -= len(lines[-1])
+        if not left:
+            break
+    lines.reverse()
     return {
         "kind": "error",
-        "ename": _clean(_text(content.get("ename"))),
-        "evalue": _clean(_text(content.get("evalue"))),
+        "ename": _clean(_text(content.get("ename")))[:ERROR_NAME_MAX],
+        "evalue": _clean(_text(content.get("evalue")))[:ERROR_CHARACTERS_MAX],
         "traceback": cast(Value, lines),
     }
 
@@ -307,7 +332,7 @@ def _is_binary(kind: str) -> bool:
 def _form(kind: str, value: Any) -> str | bytes | None:
     """One form of a value as it is kept; None if it cannot be."""
     if _is_json(kind):
-        return _clean(json.dumps(value, ensure_ascii=False))
+        return _json_text(value)
     if isinstance(value, (str, list)):
         text = _clean(_text(value))
         if _is_binary(kind):
@@ -317,6 +342,20 @@ def _form(kind: str, value: Any) -> str | bytes | None:
                 return None
         return text
     return None
+
+
+def _json_text(value: object) -> str | None:
+    """A value as JSON; None if lists are nested in it deeper than everything that reads it later can follow."""
+    try:
+        text = _clean(json.dumps(value, ensure_ascii=False))
+    except RecursionError:
+        return None
+    depth = deepest = 0
+    if text.count("[") + text.count("{") > JSON_DEPTH_MAX:
+        for found in _BRACKET.finditer(text):  # those within strings count as well
+            depth += 1 if found[0] in "[{" else -1
+            deepest = max(deepest, depth)
+    return text if deepest <= JSON_DEPTH_MAX else None
 
 
 def _json_form(kind: str, form: object) -> Any:

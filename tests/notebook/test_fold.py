@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import pytest
 
 from crdt.records import Records
 from jpterm_like.notebook.fold import Fold
@@ -260,3 +263,65 @@ def test_hostile_messages_break_nothing() -> None:
         if number % 500 == 0:
             outputs(fold)
     assert fold.at == 1499
+
+
+def nested(depth: int) -> object:
+    value: object = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("execute_input", {"execution_count": 10**400}),
+        ("execute_reply", {"execution_count": -(2**63), "status": "ok"}),
+        ("execute_result", {"execution_count": 2**64, "data": {"text/plain": "x"}}),
+        ("display_data", {"data": {"application/json": nested(900)}}),
+        ("display_data", {"data": {"application/json": nested(5000)}, "metadata": {"a": nested(5000)}}),
+        ("display_data", {"data": {"application/json": [10**400, float("nan")]}, "metadata": {"\ud800": "\ud800"}}),
+        ("display_data", {"data": {f"x/{at}": "y" * 50 for at in range(100_000)}}),
+        ("display_data", {"data": {"x" * 3_000_000: "y", "text/html": "<table>" * 2_000_000, "a/\ud800": "b"}}),
+        ("display_data", {"data": {"text/plain": ["x"] * 300_000}, "transient": {"display_id": "../\ud800\n"}}),
+        ("error", {"ename": "E" * 3_000_000, "evalue": "v" * 3_000_000, "traceback": ["t" * 100] * 30_000}),
+        ("error", {"ename": "E", "evalue": "v", "traceback": ["t"] * 1_000_000}),
+        ("stream", {"text": "x" * 20_000_000}),
+        ("stream", {"text": "\n" * 5_000_000}),
+        ("stream", {"text": "\x1b[" + "9" * 300_000 + "m"}),
+        ("stream", {"text": "\x1b]52;c;" + "A" * 3_000_000}),
+        ("stream", {"text": "\x1b[99999C\x1b[9999B\x1b[9999A" * 1000}),
+        ("input_request", {"prompt": "p" * 3_000_000 + "\ud800\x1b]0;x\x07"}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_hostile_outputs_are_bounded_and_the_run_goes_on(kind: str, content: dict[str, Any]) -> None:
+    """Bug: numbers of more than 53 bits, deep JSON and long escape sequences ended the task that reads the kernel; a line of 60 MB took 25 s."""
+    fold = told(begun(), [sent(0), busy(1), said(2, kind, content), said(3, kind, content)])
+    told(fold, [stream(4, "\nafter\n"), reply(5), idle(6)])
+    run = fold.run(RUN)
+    assert run is not None and run.state == "ok"
+    encoded = fold.records.encode()
+    assert len(encoded) < 9_000_000
+    again = Fold(Records.decode(encoded))
+    assert outputs(again) == outputs(fold) and printed(fold).endswith("after\n")
+    json.dumps(outputs(fold)).encode()
+
+
+def test_a_long_line_is_there_once() -> None:
+    """Bug: the beginning of a line of more than 12,000 characters was there twice."""
+    for length in (11_000, 12_001, 20_000, 50_000, 70_000):
+        text = "".join(f"{at:07}" for at in range(length // 7))
+        fold = told(begun(), [sent(0), busy(1), stream(2, text), stream(3, "end\n"), reply(4), idle(5)])
+        assert printed(fold) == text + "end\n", length
+
+
+def test_of_one_long_message_it_is_told_how_much_is_left_out() -> None:
+    text = "".join(f"line {at}\n" for at in range(400_000))
+    fold = told(begun(), [sent(0), busy(1), stream(2, text), reply(3), idle(4)])
+    kept = printed(fold)
+    told_count = next(part for part in parts_of_run(fold.records, RUN) if part["kind"] == "cut")
+    assert kept.startswith("line 0\n") and kept.endswith("line 399999\n")
+    assert told_count["characters"] == len(text) - (
+        len(kept) - len(f"[{told_count['lines']:,} lines are left out here]\n")
+    )
