@@ -58,6 +58,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--documents", type=int, default=1_000, help="how many texts a place has, one of which is read"
     )
     parser.addoption("--cells", type=int, default=20, help="how many stories of people in one notebook")
+    parser.addoption("--notebook-networks", type=int, default=12, help="how many networks in which cells run")
     parser.addoption("--records", type=int, default=15, help="how many networks of records")
     parser.addoption("--notebooks", type=int, default=0, help="how many real notebooks are fetched and read")
     parser.addoption("--keeper-kills", type=int, default=1, help="how often a kernel or its keeper is killed")

@@ -50,6 +50,8 @@ ACKNOWLEDGE_S: Final = 0.5
 """How often the keeper is told what is stored here."""
 LOST_S: Final = 5.0
 """A run that was sent, and of which nothing is read for this long, is called lost."""
+DISK_RETRY_S: Final = 1.0
+"""Pause between two tries to store which keeper there is."""
 QUEUE_MAX: Final = 1000
 """Runs that wait for one kernel."""
 WIDGETS_VERSION: Final = "1.0.0"
@@ -153,6 +155,8 @@ class Runner:
         self._store = store
         self._following: asyncio.Task[None] | None = None
         self._line: Line | None = None
+        self._kept = ""
+        """The folder of the keeper that is known to be on the disk; nothing is sent to another one."""
         self._asked: set[str] = set()
         """Runs that the keeper was asked to send, until it notes that."""
         self._asked_states: set[str] = set()
@@ -399,6 +403,7 @@ class Runner:
         self._fold.begin_keeper(folder, name, self._now_ms())
         # Before anything is sent: the next server must not send it to another kernel.
         await self.stored()
+        self._kept = folder
 
     async def stored(self) -> None:
         """Pass on what was put, and bring it to the disk.
@@ -411,6 +416,19 @@ class Runner:
         await self._store()
         if not version <= self._records.pad.stored:
             raise CannotRun("Nothing is run: the server's disk does not take that it was asked for.")
+
+    async def _keep(self, line: Line, folder: str) -> None:
+        """Bring to the disk which keeper there is, and then send what waits. What the server before has written, this one can read; but it may
+        never have been flushed, and after a power cut the next one would start another kernel and run the cell there again."""
+        while line is self._line and self._kept != folder:
+            self._records.records.put("keeper", self._records.records.get("keeper"))
+            try:
+                await self.stored()
+            except CannotRun:
+                await asyncio.sleep(DISK_RETRY_S)
+            else:
+                self._kept = folder
+        self._pump_soon()
 
     async def _read(self, folder: str) -> None:
         """Read the entries of one keeper until the kernel has ended, or the keeper.
@@ -427,6 +445,8 @@ class Runner:
         turn = loop.time()
         has_ended = False
         try:
+            if self._kept != folder:
+                self._start_task(self._keep(line, folder))
             self._pump_soon()
             if self._fold.running():  # its end may have gone with the keeper before
                 self._start_task(self._ask_whether_it_runs(line))
@@ -480,6 +500,8 @@ class Runner:
         """Send the next run, if nothing runs."""
         queue = self._fold.queue
         if self._line is None or not queue or self._fold.running() or self._asked:
+            return
+        if self._kept != self._fold.keeper:
             return
         if queue[0] in self._unstored_runs:
             return

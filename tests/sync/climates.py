@@ -73,6 +73,7 @@ class Climate:
     steps = 40
     lines = False
     """As for `Peer`."""
+    path = "notes.md"
 
     def __init__(self, chance: random.Random, root: Path) -> None:
         self.chance = chance
@@ -100,6 +101,7 @@ class Climate:
         self.host.start()
         for name in "abcde"[: self.chance.randint(2, 5)]:
             self.peers.append(Peer(name, self.network, Disk(self.chance), lines=self.lines))
+            self.peers[-1].path = self.path
             await self.peers[-1].start()
         events, weights = list(self.weights), list(self.weights.values())
         for _ in range(self.steps):

@@ -358,6 +358,8 @@ class Host:
         self.autosave_s = autosave_s
         self.identity = secrets.token_bytes(16)
         self.server: Server | None = None
+        self.kernels: Any = None
+        """Runs the cells of notebooks; they live on when the server dies."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -367,12 +369,13 @@ class Host:
             autosave_s=self.autosave_s,
             watcher=self.watcher,
             identity=self.identity,
+            kernels=self.kernels,
         )
         self.server.start()
 
     def serve(self, end: MemoryTransport) -> None:
         assert self.server is not None
-        task = asyncio.create_task(self.server.converse(end))
+        task = asyncio.create_task(self.server.converse(end, may_run=self.kernels is not None))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
