@@ -195,10 +195,8 @@ def find_overlaps(
         was = base[group.low : group.high]
         texts = group.text_of(base, True), group.text_of(base, False)
         merged_there = "".join(group.now)
-        if group.only_adjoins(base):
-            read = words_of(merged_there)
-            if read <= words_of(was) | words_of(texts[0]) | words_of(texts[1]):
-                continue
+        if group.only_adjoins(base) and _reads_as_written(base, group, merged_there, (was, *texts)):
+            continue
         found.append(
             Overlap(
                 group.low,
@@ -214,6 +212,18 @@ def find_overlaps(
             )
         )
     return found
+
+
+def _reads_as_written(base: str, group: _Group, merged: str, written: tuple[str, ...]) -> bool:
+    """Return whether each word of the merged text is one of the texts that somebody had at this place.
+
+    They are read with the words beside the place. Neither side alone joins those with its own text, else the place would
+    contain them, and both sides together may: mine "漢a é", theirs "é" of "漢 é", merged "aé".
+    """
+    low, high = _word_start(base, group.low), _word_end(base, group.high)
+    before, after = base[low : group.low], base[group.high : high]
+    known = set[str]().union(*(words_of(before + text + after) for text in written))
+    return words_of(before + merged + after) <= known
 
 
 def _overruled(
@@ -369,14 +379,26 @@ def _widen(base: str, hunk: Hunk, mine: bool, overrules: bool) -> _Edit:
     joins_left = _glue(left, base[low : low + 1]) or _glue(left, text[:1] or right)
     joins_right = _glue(base[high - 1 : high] if high else "", right) or _glue(text[-1:] or left, right)
     if joins_left:
-        low -= 1
-        while low and _glue(base[low - 1], base[low]):
-            low -= 1
+        low = _word_start(base, low)
     if joins_right:
-        high += 1
-        while high < len(base) and _glue(base[high - 1], base[high]):
-            high += 1
+        high = _word_end(base, high)
     return _Edit(low, high, mine, hunk, overrules)
+
+
+def _word_start(base: str, at: int) -> int:
+    """Return where the word begins whose last character is before an offset: one character at least, if there is one."""
+    low = max(0, at - 1)
+    while low and _glue(base[low - 1], base[low]):
+        low -= 1
+    return low
+
+
+def _word_end(base: str, at: int) -> int:
+    """Return where the word ends whose first character is at an offset: one character at least, if there is one."""
+    high = min(len(base), at + 1)
+    while high < len(base) and _glue(base[high - 1], base[high]):
+        high += 1
+    return high
 
 
 def words_of(text: str) -> set[str]:

@@ -183,7 +183,15 @@ def overlaps(
             end = order.index(base_ids[high]) if high < len(base) else len(order)
             now_shown = shown_at(model, merged)
             now = "".join(model.inserts[it].character for it in order[start:end] if it in now_shown)
-            if words_of(now) <= words_of(base[low:high]) | words_of(texts[0]) | words_of(texts[1]):
+            left, right = max(0, low - 1), min(len(base), high + 1)  # with the words beside the place
+            while 0 < left < low and glue(base[left - 1], base[left]):
+                left -= 1
+            while high < right < len(base) and glue(base[right - 1], base[right]):
+                right += 1
+            read, was, mine_there, their_there = (
+                words_of(base[left:low] + it + base[high:right]) for it in (now, base[low:high], *texts)
+            )
+            if read <= was | mine_there | their_there:
                 continue
         operations = []
         for is_mine, other in ((True, theirs), (False, mine)):

@@ -445,6 +445,20 @@ def test_a_word_between_two_deleted_lines_is_edited_in_what_was_deleted() -> Non
     assert (overlap.kind, overlap.was) == (OverlapKind.EDITED_IN_DELETED, "three")
 
 
+@pytest.mark.parametrize(("start", "end", "merged"), [(5, 7, "the 漢aét"), (3, 5, "thea字 ét")])
+def test_a_word_that_a_deletion_joins_with_what_stands_beside_it_is_listed(
+    start: int, end: int, merged: str
+) -> None:
+    """A letter was put beside a sign that is a word by itself; what was deleted had kept it from the next word."""
+    ann, bob = people("the 漢字 ét", "ann", "bob")
+    common = ann.version
+    ann.replace(5, 5, "a")
+    bob.replace(start, end, "")
+    (overlap,) = ann.overlaps(common, *met(ann, bob))
+    assert ann.text == merged
+    assert (overlap.start, overlap.end) == (start, end)
+
+
 @pytest.mark.parametrize(
     ("deleted", "at", "put"),
     [
