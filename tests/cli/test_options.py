@@ -141,6 +141,12 @@ SHOWN = {
     "kernels id": "kernels/test_keeper.py::test_the_command_lists_and_stops_kernels",
     "kernels --json": "kernels/test_keeper.py::test_the_command_lists_and_stops_kernels",
     "places --json": "cli/test_sync.py::test_places_are_listed_with_what_waits",
+    "serve --store": "postgres/test_serving.py::test_a_text_is_saved_renamed_deleted_and_brought_back",
+    "serve --inner": "postgres/test_faults.py::test_what_was_called_stored_is_there_once_whatever_fails",
+    "migrate --store": "postgres/test_commands.py::test_a_database_is_prepared_and_examined",
+    "token --store": "postgres/test_commands.py::test_a_database_is_prepared_and_examined",
+    "doctor --store": "postgres/test_commands.py::test_a_database_is_prepared_and_examined",
+    "verify --store": "postgres/test_commands.py::test_a_database_is_prepared_and_examined",
     "verify folder": HERE + "test_verify_reads_a_served_folder_or_what_is_kept_for_the_user",
 }
 """For each option, and each argument that has a line of help: the test that shows that this line is true."""

@@ -212,6 +212,7 @@ async def place() -> AsyncIterator[Place]:
 async def test_what_was_called_stored_is_there_once_whatever_fails(
     place: Place, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Three servers reach each other at their inner addresses, and pass on what their people write."""
     count = pytestconfig.getoption("--node-faults")
     chance = random.Random(pytestconfig.getoption("--seed") or 0)
     async with contextlib.AsyncExitStack() as stack:
