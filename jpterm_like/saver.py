@@ -601,6 +601,11 @@ def records_of_messages(buffer: TextBuffer, messages: Iterable[bytes]) -> list[R
     return [Record(LINEAGE, buffer.lineage), *changes, Record(SAVED, buffer.version.encode())]
 
 
+def records_of_save(buffer: TextBuffer) -> list[Record]:
+    """The records to add to a store whose plain file holds all of its history, whatever the last of its records belong to."""
+    return [Record(LINEAGE, buffer.lineage), Record(SAVED, buffer.version.encode())]
+
+
 def _versions_record(kind: int, versions: Sequence[Version]) -> Record:
     return Record(kind, _packed(version.encode() for version in versions))
 

@@ -38,7 +38,8 @@ def _command(command: Command) -> str:
     rows = []
     for action in parser_of(command)._actions:
         if action.help and "--help" not in action.option_strings:
-            metavar = str(action.metavar or "|".join(action.choices or ()))
+            named = " ".join(action.metavar) if isinstance(action.metavar, tuple) else action.metavar
+            metavar = named or "|".join(action.choices or ())
             names = ", ".join(action.option_strings)
             rows.append(f"- `{f'{names} {metavar}'.strip()}`: {action.help}\n")
     return text + ("\n" + "".join(rows) if rows else "")

@@ -39,9 +39,8 @@ def _actions(command: Command) -> list[argparse.Action]:
 
 def _option(action: argparse.Action) -> _Option:
     takes = action.nargs != 0
-    metavar = (
-        "" if not takes else str(action.metavar or "|".join(action.choices or ()) or action.dest.upper())
-    )
+    named = " ".join(action.metavar) if isinstance(action.metavar, tuple) else action.metavar
+    metavar = "" if not takes else named or "|".join(action.choices or ()) or action.dest.upper()
     return _Option(
         list(action.option_strings), metavar, action.help or "", [str(c) for c in action.choices or ()]
     )

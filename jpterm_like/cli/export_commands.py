@@ -1,14 +1,19 @@
-"""The command `export`: the history of a text as commits of git, or as a recording of a terminal."""
+"""The commands `export` and `import`: the history of a text as commits of git, or as a recording of a terminal; a database as a folder, and back."""
 
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from typing import Final
+from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from jpterm_like.cli.parser import Command, add_address, add_choice
 from jpterm_like.cli.times import TIMES, point_in_time
 from jpterm_like.errors import JptermError, escape_for_terminal
+
+if TYPE_CHECKING:
+    from jpterm_like.cli.database_folder import Outcome
 
 SIZE_MIN: Final = (20, 3)
 SIZE_MAX: Final = (500, 200)
@@ -22,6 +27,21 @@ def screen_size(text: str) -> tuple[int, int]:
         if SIZE_MIN <= size <= SIZE_MAX and SIZE_MIN[1] <= size[1] <= SIZE_MAX[1]:
             return size
     raise ArgumentTypeError(f"{escape_for_terminal(text)} is no size: write columns and rows, such as 80x24")
+
+
+class _InsteadOfFile(Action):
+    """An option with which there is no FILE."""
+
+    def __call__(
+        self,
+        parser: ArgumentParser,
+        options: Namespace,
+        values: str | Sequence[Any] | None,
+        name: str | None = None,
+    ) -> None:
+        setattr(options, self.dest, values)
+        for action in parser._actions:
+            action.required &= bool(action.option_strings)
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -45,6 +65,13 @@ def _arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="add to the branch what was written since its last commit; needs --repo",
     )
+    parser.add_argument(
+        "--store",
+        nargs=2,
+        metavar=("URL", "DIR"),
+        action=_InsteadOfFile,
+        help="instead of one text: all texts of a database that servers share, with their whole histories, into a new folder for 'serve DIR'",
+    )
     cast = parser.add_argument_group("cast")
     cast.add_argument("--size", metavar="80x24", type=screen_size, default=(80, 24), help="columns and rows")
     cast.add_argument(
@@ -54,6 +81,12 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _export(options: Namespace) -> int:
+    if options.store is not None:
+        if options.form is not None:
+            raise JptermError("--store exports everything: leave the file out.")
+        from jpterm_like.cli.database_folder import export_database
+
+        return _tell(export_database(options.store[0], Path(options.store[1])), "exported", options.store[1])
     from jpterm_like.cli import exports
 
     if options.form == "cast":
@@ -80,14 +113,50 @@ def _export(options: Namespace) -> int:
     return 0
 
 
+def _import_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--store",
+        nargs=2,
+        metavar=("URL", "DIR"),
+        required=True,
+        help="the database, postgresql://USER@HOST/DATABASE, and a folder that was served or exported",
+    )
+
+
+def _import(options: Namespace) -> int:
+    from jpterm_like.cli.database_folder import import_folder
+
+    return _tell(import_folder(options.store[0], Path(options.store[1])), "imported", options.store[1])
+
+
+def _tell(outcome: Outcome, verb: str, folder: str) -> int:
+    """Print what became of the texts; return the exit code."""
+    for sentence in outcome.left_out:
+        print(f"look   {escape_for_terminal(sentence)}")
+    where = f"{'to' if verb == 'exported' else 'from'} {escape_for_terminal(folder)}"
+    there = f"; {outcome.same:,} there already, with the same history" if outcome.same else ""
+    print(f"{outcome.made:,} {'document' if outcome.made == 1 else 'documents'} {verb} {where}{there}.")
+    return 1 if outcome.left_out else 0
+
+
 COMMANDS: Final = (
     Command(
         "export",
         "git|cast FILE|URL",
         "turn the history into commits of git, or into a recording",
         "Turn the history of a text into commits of git, each with its authors and its time, or into a recording of a terminal "
-        "(asciicast) in which the text is written again.",
+        "(asciicast) in which the text is written again. With --store: write a whole database into a folder. Exit code 1: some texts were left "
+        "out, or not whole, and it says which.",
         _arguments,
         _export,
+    ),
+    Command(
+        "import",
+        "--store URL DIR",
+        "bring the texts of a folder into a database that servers share",
+        "Make a document in a database of each text of a folder, with its whole history if it has one. A document that is already "
+        "there is never changed. Nobody may serve the folder meanwhile. Exit code 1: some texts were left out, and it says which.",
+        _import_arguments,
+        _import,
     ),
 )

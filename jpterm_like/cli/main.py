@@ -36,6 +36,7 @@ COMMAND_NAMES: Final = frozenset(
         "restore",
         "find",
         "export",
+        "import",
         "demo",
         "inspect",
         "verify",

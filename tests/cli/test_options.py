@@ -147,6 +147,8 @@ SHOWN = {
     "token --store": "postgres/test_commands.py::test_a_database_is_prepared_and_examined",
     "doctor --store": "postgres/test_commands.py::test_a_database_is_prepared_and_examined",
     "verify --store": "postgres/test_commands.py::test_a_database_is_prepared_and_examined",
+    "export --store": "postgres/test_commands.py::test_all_texts_go_into_a_folder_and_back",
+    "import --store": "postgres/test_commands.py::test_all_texts_go_into_a_folder_and_back",
     "verify folder": HERE + "test_verify_reads_a_served_folder_or_what_is_kept_for_the_user",
 }
 """For each option, and each argument that has a line of help: the test that shows that this line is true."""

@@ -1,11 +1,141 @@
-"""What people do with a database in a shell: make its tables, and examine it."""
+"""What people do with a database in a shell: make its tables, examine it, and take its texts out and in."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+
 import pytest
 
+import jpterm_like
+from crdt import TextBuffer
 from jpterm_like.cli.main import main
+from jpterm_like.saver import rebuild
+from jpterm_like.storage.base import Storage
+from jpterm_like.stores import database_storage, served_folder
+from tests.e2e.terminal import Serve
 from tests.postgres.cluster import Cluster
+from tests.postgres.rig import NodeProcess
+
+
+def buffers_in(storage: Storage) -> dict[str, TextBuffer]:
+    """All histories, by name."""
+    with contextlib.closing(storage):
+        found = {name: storage.inspect(name) for name in storage.names()}
+    assert all(each is not None and not each.damage for each in found.values())
+    kept = {name: rebuild(each.loaded, author="").buffer for name, each in found.items() if each is not None}
+    return {name: buffer for name, buffer in kept.items() if buffer is not None}
+
+
+def in_database(address: str) -> dict[str, TextBuffer]:
+    return buffers_in(database_storage(address, is_node=False))
+
+
+def in_folder(folder: Path) -> dict[str, TextBuffer]:
+    return buffers_in(served_folder(folder / ".jpterm-like"))
+
+
+def facts(buffers: dict[str, TextBuffer]) -> dict[str, object]:
+    """What must be the same on both sides."""
+    return {name: (it.text, it.digest(), it.lineage, it.version) for name, it in buffers.items()}
+
+
+async def command(*words: str) -> int:
+    return await asyncio.to_thread(main, list(words))
+
+
+async def test_all_texts_go_into_a_folder_and_back(
+    cluster: Cluster, database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With their histories: the folder is served, edited, and brought into the same and into another database. Tokens stay."""
+    assert await command("token", "new", "--store", database, "--role", "edit") == 0
+    secret = capsys.readouterr().out.strip().split()[-1]
+    hashed = cluster.sql("SELECT hash FROM jp_token", "jp")[0][0]
+    node = NodeProcess(tmp_path, 1, [cluster])
+    try:
+        await node.start()
+        for name, text in (("docs/notes.md", "one\ntwo\n"), ("plain.txt", "x" * 40), ("gone.md", "kept\n")):
+            async with jpterm_like.connect(f"ws://127.0.0.1:{node.port}/{name}", name="ann") as session:
+                session.replace(0, 0, text)
+                session.replace(1, 2, "Ä")
+                await session.stored()
+                await session.save()
+                if name == "gone.md":
+                    await session.delete_file()
+        await node.end(signal.SIGTERM)
+    finally:
+        await node.stop()
+
+    before, folder = in_database(database), tmp_path / "out"
+    assert set(before) == {"docs/notes.md", "plain.txt", "gone.md"}
+    assert await command("export", "--store", database, str(folder)) == 0
+    assert capsys.readouterr().out == f"3 documents exported to {folder}.\n"
+    assert facts(in_folder(folder)) == facts(before)
+    assert (folder / "docs/notes.md").read_text() == "oÄe\ntwo\n" and not (folder / "gone.md").exists()
+    kept = [path for path in folder.rglob("*") if path.is_file()]
+    assert not any(word.encode() in path.read_bytes() for path in kept for word in (secret, hashed))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["node1.log", "out"], (
+        "nothing unfinished is left"
+    )
+
+    assert await command("export", "--store", database, str(folder)) == 1
+    assert "not empty" in capsys.readouterr().err and facts(in_folder(folder)) == facts(before)
+    assert await command("import", "--store", database, str(folder)) == 0
+    assert "3 there already, with the same history" in capsys.readouterr().out
+
+    serve = Serve(folder)
+    try:
+        assert await command("import", "--store", database, str(folder)) == 1
+        assert "is shared" in capsys.readouterr().err
+        async with jpterm_like.connect(f"{serve.url}/docs/notes.md", name="bob") as session:
+            assert session.text == "oÄe\ntwo\n" and session.saved
+            session.replace(0, 0, "zero\n")
+            await session.stored()
+            await session.save()
+    finally:
+        serve.stop()
+    (folder / "new.md").write_text("never served\n")
+    (folder / "cells.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+
+    assert await command("import", "--store", database, str(folder)) == 1
+    told = capsys.readouterr().out
+    assert "docs/notes.md is there already, with another history, and was left as it is" in told
+    assert "cells.ipynb: notebooks are edited in a folder" in told and "1 document imported" in told
+    after = in_database(database)
+    assert after.pop("new.md").text == "never served\n" and facts(after) == facts(before)
+
+    (folder / "cells.ipynb").unlink()
+    other = cluster.database("other")
+    assert await command("import", "--store", other, str(folder)) == 0
+    taken = facts(in_database(other))
+    assert taken == {**facts(in_folder(folder)), "new.md": taken["new.md"]} and len(taken) == 4
+    with contextlib.closing(database_storage(other, is_node=False)) as storage:
+        assert storage.read_blob("docs/notes.md", "base") == (folder / "docs/notes.md").read_bytes()
+        assert (
+            storage.read_blob("gone.md", "absent")
+            and storage.read_blob("gone.md", "base") == "kÄpt\n".encode()
+        )
+    assert cluster.sql("SELECT count(*) FROM jp_token", "other") == [(0,)]
+
+
+def test_a_file_that_another_program_changed_is_not_taken_in_with_an_older_history(
+    cluster: Cluster, database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes.md").write_text("one\n")
+    assert main(["import", "--store", database, str(tmp_path)]) == 0
+    folder = tmp_path / "out"
+    assert main(["export", "--store", database, str(folder)]) == 0
+    (folder / "notes.md").write_text("two\n")
+    cluster.empty("jp")
+    assert main(["import", "--store", database, str(folder)]) == 1
+    assert "changed by another program" in capsys.readouterr().out and not in_database(database)
+    (folder / "notes.md").write_bytes(b"one\r\n")  # the same text
+    assert main(["import", "--store", database, str(folder)]) == 0
+    assert facts(in_database(database)) == facts(in_folder(folder))
+    with contextlib.closing(database_storage(database, is_node=False)) as storage:
+        assert storage.read_blob("notes.md", "base") == b"one\r\n"
 
 
 def test_a_database_is_prepared_and_examined(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,3 +160,10 @@ def test_a_database_is_prepared_and_examined(cluster: Cluster, capsys: pytest.Ca
     assert told("verify") == (0, "0 documents, 0 damaged.\n")
     code, sentence = told("doctor")
     assert code == 1 and "synchronous_standby_names is empty" in sentence and "0 documents" in sentence
+
+
+@pytest.mark.parametrize("command", ["export", "import"])
+def test_a_password_is_refused(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--store", "postgresql://jp:secret@db/jp", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert "has a password in it" in said.err and "secret" not in said.err + said.out
