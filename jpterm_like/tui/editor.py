@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from math import inf
@@ -49,7 +49,7 @@ from jpterm_like.last_time import KeptView
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.commands.changes import Changes
 from jpterm_like.tui.commands.collaborators import Awareness
-from jpterm_like.tui.commands.editing import Editing
+from jpterm_like.tui.commands.editing import Editing, FoundChoices
 from jpterm_like.tui.commands.find import Search
 from jpterm_like.tui.commands.highlighting import Highlighting
 from jpterm_like.tui.commands.macro import Macro
@@ -1008,6 +1008,36 @@ class Editor(Editing, Rows, can_focus=True):
 
         picker = Picker(title, [Choice(*choice) for choice in choices], chosen=chosen)
         self.app.push_screen(picker, lambda id: None if id is None else then(id))
+
+    def choose_when_found(
+        self, title: str, find: Generator[None, None, FoundChoices], then: Callable[[str], None]
+    ) -> None:
+        try:
+            next(find)
+        except StopIteration as found:
+            result: FoundChoices = found.value
+            if result.choices:
+                self.choose(result.title, result.choices, then, result.chosen)
+            else:
+                self.say(result.title)
+            return
+        from jpterm_like.tui.widgets.dialogs import Choice, Picker
+
+        picker = Picker(title, [], complete=False)
+        self.app.push_screen(picker, lambda id: None if id is None else then(id))
+
+        async def go_on() -> None:
+            while True:
+                await asyncio.sleep(0)
+                try:
+                    next(find)
+                except StopIteration as found:
+                    result: FoundChoices = found.value
+                    break
+            await asyncio.sleep(0)  # the last slice and the list are two turns
+            picker.more(result.title, [Choice(*choice) for choice in result.choices], result.chosen)
+
+        self.in_background(go_on())
 
     def follow_link(self, target: str) -> None:
         self.post_message(self.LinkFollowed(self, target))

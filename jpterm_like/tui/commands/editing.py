@@ -7,10 +7,10 @@ is an `Editing`, and adds how a sentence is shown, how the screen is painted and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 from contextlib import ExitStack
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from crdt.patch import Splice
 from jpterm_like.tui.clipboard import Clipboard
@@ -38,6 +38,16 @@ EDIT_ROWS_APART: Final = 10
 
 EDITS_KEPT: Final = 20
 """How many such places are remembered."""
+
+
+class FoundChoices(NamedTuple):
+    """What was found to choose from."""
+
+    title: str
+    """Without choices, the sentence that says so."""
+    choices: Sequence[tuple[str, str, str]]
+    """Id, text, note."""
+    chosen: str | None = None
 
 
 class Editing:
@@ -141,6 +151,12 @@ class Editing:
         chosen: str | None = None,
     ) -> None:
         """Let the person pick one of a list (id, text, note), and call `then` with its id; not at all if they cancel."""
+        raise NotImplementedError
+
+    def choose_when_found(
+        self, title: str, find: Generator[None, None, FoundChoices], then: Callable[[str], None]
+    ) -> None:
+        """The same with choices that are found in slices of time. The list opens after the first slice, and takes keys until the last one."""
         raise NotImplementedError
 
     def follow_link(self, target: str) -> None:

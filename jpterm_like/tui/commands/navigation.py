@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Final
 
-from jpterm_like.tui.commands.editing import Editing
+from jpterm_like.tui.commands.editing import Editing, FoundChoices
 from jpterm_like.tui.text.brackets import matching_bracket
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.cursors import TrackedOffset
-from jpterm_like.tui.text.outline import ROWS_MAX, outline
+from jpterm_like.tui.text.outline import ROWS_MAX, outline, outline_steps
 
 BOOKMARKS_MAX: Final = 100
 """The most bookmarks in a text; a further one replaces the oldest."""
@@ -57,33 +57,38 @@ def do_next_bookmark(editor: Editing) -> None:
 
 
 def _read_lines(editor: Editing) -> Iterator[str]:
-    """The first ROWS_MAX lines of the text and one more, read in pieces."""
+    """The first ROWS_MAX lines of the text and one more, read in pieces; others may write in between."""
     lines = editor.text_layout.lines
-    for first in range(0, min(len(lines), ROWS_MAX + 1), ROWS_AT_ONCE):
+    for first in range(0, ROWS_MAX + 1, ROWS_AT_ONCE):
         last = min(len(lines), first + ROWS_AT_ONCE) - 1
+        if last < first:
+            break
         yield from editor.text_layout.buffer.slice(lines.start(first), lines.span(last)[1]).split("\n")
 
 
 def do_outline(editor: Editing) -> None:
     """Choose a heading or a symbol to go to."""
     lines = editor.text_layout.lines
-    entries, cut_at = outline(editor.session.title, _read_lines(editor))
-    where = "here" if cut_at is None else f"in the first {cut_at:,} lines; the rest was not searched"
-    if not entries:
-        editor.say(f"There are no headings or symbols {where}.")
-        return
-    choices = [
-        (str(entry.row), "  " * entry.depth + clean(entry.name, 70), f"line {entry.row + 1}")
-        for entry in entries
-    ]
-    here = lines.row(editor.cursor.caret)
-    before = [entry.row for entry in entries if entry.row <= here]
 
     def go(row: str) -> None:
         editor.jump(lines.start(min(int(row), len(lines) - 1)))
 
+    editor.choose_when_found("Go to", _find_entries(editor), go)
+
+
+def _find_entries(editor: Editing) -> Generator[None, None, FoundChoices]:
+    entries, cut_at = yield from outline_steps(editor.session.title, _read_lines(editor))
+    where = "here" if cut_at is None else f"in the first {cut_at:,} lines; the rest was not searched"
+    if not entries:
+        return FoundChoices(f"There are no headings or symbols {where}.", [])
+    choices = [
+        (str(entry.row), "  " * entry.depth + clean(entry.name, 70), f"line {entry.row + 1}")
+        for entry in entries
+    ]
+    here = editor.text_layout.lines.row(editor.cursor.caret)
+    before = [entry.row for entry in entries if entry.row <= here]
     title = "Go to" if cut_at is None else f"Go to ({where})"
-    editor.choose(title, choices, go, chosen=str(before[-1]) if before else None)
+    return FoundChoices(title, choices, str(before[-1]) if before else None)
 
 
 def go_to_heading(editor: Editing, heading: str) -> bool:

@@ -7,7 +7,7 @@ incomplete code.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from time import process_time
 from typing import Final, NamedTuple
 
@@ -16,6 +16,8 @@ ROWS_MAX: Final = 200_000
 ENTRIES_MAX: Final = 5_000
 OUTLINE_S: Final = 0.2
 """Time limit: some lines take a pattern milliseconds, and others may write many of them."""
+SLICE_S: Final = 0.01
+"""How long is searched before the keyboard is served."""
 
 _PROSE: Final = r"(?P<marks>#{1,6})\s+(?P<name>.*?)\s*#*$"
 _BRACES: Final = (
@@ -74,7 +76,18 @@ class Outline(NamedTuple):
 
 def outline(title: str, lines: Iterable[str]) -> Outline:
     """Find the entries of a text by its file extension; headings (`# …`) if that is unknown."""
-    until = process_time() + OUTLINE_S
+    steps = outline_steps(title, lines)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as found:
+            result: Outline = found.value
+            return result
+
+
+def outline_steps(title: str, lines: Iterable[str]) -> Generator[None, None, Outline]:
+    """Find the same in slices of time, yielding after each."""
+    spent, began = 0.0, process_time()
     ending = title.rpartition("/")[2].casefold().rpartition(".")[2]
     prose = ending not in _BY_NAME or ending in ("md", "markdown", "txt")
     patterns = [re.compile(pattern) for pattern in _BY_NAME["md" if prose else ending]]
@@ -82,8 +95,14 @@ def outline(title: str, lines: Iterable[str]) -> Outline:
     indents: list[int] = []
     fenced = False
     for row, line in enumerate(lines):
-        if row >= ROWS_MAX or len(entries) >= ENTRIES_MAX or (row % 16 == 0 and process_time() > until):
+        if row >= ROWS_MAX or len(entries) >= ENTRIES_MAX:
             return Outline(entries, row)
+        if row % 16 == 0 and (took := process_time() - began) > SLICE_S:
+            spent += took
+            if spent > OUTLINE_S:
+                return Outline(entries, row)
+            yield
+            began = process_time()
         if prose and line.lstrip().startswith(("```", "~~~")):
             fenced = not fenced
         if fenced or len(line) > 400:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterable
+from typing import cast
+
 import pytest
 from textual.widgets import OptionList
 
-from jpterm_like.tui.text.outline import outline
-from jpterm_like.tui.widgets.dialogs import Picker
+from jpterm_like.tui.text.outline import Outline, outline, outline_steps
+from jpterm_like.tui.widgets.dialogs import LISTED_MAX, Picker
 from tests.tui.desk import Desk
 from tests.tui.story import Story
 from tests.tui.terminal import settle, terminal, until
@@ -117,3 +120,39 @@ def test_an_outline_that_takes_too_long_has_an_end_and_says_where(monkeypatch: p
     entries, cut_at = outline("a.py", ["def f():"] * 10_000)
     assert cut_at == len(entries) == 64
     assert outline("a.py", ["def f():"] * 16).cut_at is None
+
+
+async def test_an_outline_is_searched_in_slices_and_lists_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Searching for 5,000 headings and laying out as many lines stopped the keyboard for 94 ms; what is typed meanwhile still counts."""
+    now = iter(range(1_000_000))
+    monkeypatch.setattr("jpterm_like.tui.text.outline.process_time", lambda: next(now) * 0.000_2)
+    pauses: list[None] = []
+
+    def counted(title: str, lines: Iterable[str]) -> Generator[None, None, Outline]:
+        steps = outline_steps(title, lines)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as found:
+                return cast(Outline, found.value)
+            pauses.append(None)
+            yield
+
+    monkeypatch.setattr("jpterm_like.tui.commands.navigation.outline_steps", counted)
+    text = "".join(f"# Heading {number}\n\n" for number in range(4_000))
+    desk = Desk(text)
+    desk.title = "a.md"
+    async with terminal(desk) as (app, pilot, _):
+        app.editor.jump(app.editor.text_layout.lines.start(4_000))
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: isinstance(app.screen, Picker) and bool(app.screen.ids))
+        assert pauses, "the keyboard was served between"
+        await pilot.pause()
+        options = app.screen.query_one(OptionList)
+        assert options.option_count == LISTED_MAX + 2
+        lines = [str(options.get_option_at_index(index).prompt) for index in (0, -1)]
+        assert lines == ["… 1,900 before: type to find them", "… 1,900 more: type to find them"]
+        assert options.highlighted is not None
+        assert options.get_option_at_index(options.highlighted).id == "4000"
+        await pilot.press(*"3998", "enter")
+        assert app.editor.text_layout.lines.row(app.editor.cursor.caret) == 7_996
