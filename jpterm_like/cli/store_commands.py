@@ -85,9 +85,9 @@ def _doctor(options: Namespace) -> int:
         from jpterm_like.cli.database import examine_database
 
         is_good = True
-        for good, sentence in examine_database(options.store):
-            is_good &= good
-            print(f"{'good ' if good else 'look '}  {escape_for_terminal(sentence)}")
+        for word, sentence in examine_database(options.store):
+            is_good &= word != "look"
+            print(f"{word}   {escape_for_terminal(sentence)}")
         return 0 if is_good else 1
 
     from jpterm_like.cli import place_commands
@@ -136,7 +136,8 @@ COMMANDS: Final = (
         "check that server, disk and journals agree, or try a place",
         "Compare what the server, its disk, the plain file and your own journals have of a file, and say what is missing "
         "where. Changes nothing. Exit code 0: everything is everywhere; 1: something is missing. Of a place, such as webdavs://HOST/PATH: try "
-        "what it must do to carry documents, with files that are removed at the end. Exit code 0: it is good enough.",
+        "what it must do to carry documents, with files that are removed at the end. Exit code 0: it is good enough. Of a database: say what it "
+        "keeps of what is called stored. Exit code 1: something is wrong; a warning, as of one that has no synchronous replica, is none.",
         _doctor_arguments,
         _doctor,
     ),

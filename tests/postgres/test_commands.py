@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,15 @@ def in_folder(folder: Path) -> dict[str, TextBuffer]:
 def facts(buffers: dict[str, TextBuffer]) -> dict[str, object]:
     """What must be the same on both sides."""
     return {name: (it.text, it.digest(), it.lineage, it.version) for name, it in buffers.items()}
+
+
+def wait_for_replicas(cluster: Cluster, names: str) -> None:
+    """Have commits wait for these replicas."""
+    cluster.configure(f"synchronous_standby_names = '{names}'")
+    cluster.reload()
+    deadline = time.monotonic() + 10
+    while cluster.sql("SHOW synchronous_standby_names") != [(names,)]:
+        assert time.monotonic() < deadline
 
 
 async def command(*words: str) -> int:
@@ -159,7 +169,25 @@ def test_a_database_is_prepared_and_examined(cluster: Cluster, capsys: pytest.Ca
     assert told("token", "revoke", id)[0] == 0 and id not in told("token", "list")[1]
     assert told("verify") == (0, "0 documents, 0 damaged.\n")
     code, sentence = told("doctor")
-    assert code == 1 and "synchronous_standby_names is empty" in sentence and "0 documents" in sentence
+    assert code == 0 and "warn   synchronous_standby_names is empty" in sentence and "0 documents" in sentence
+    assert "look" not in sentence
+
+
+def test_a_database_that_waits_for_no_replica_is_warned_of_and_one_that_waits_in_vain_is_wrong(
+    cluster: Cluster, database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One machine is what some want. With a replica that is not there nothing is stored."""
+    wait_for_replicas(cluster, "ANY 1 (gone)")
+    try:
+        assert main(["doctor", "--store", database]) == 1
+        assert (
+            "look   Commits wait for a replica (ANY 1 (gone)): none is connected" in capsys.readouterr().out
+        )
+    finally:
+        wait_for_replicas(cluster, "")
+    assert main(["doctor", "--store", database]) == 0
+    said = capsys.readouterr().out
+    assert "warn   synchronous_standby_names is empty" in said and "look" not in said
 
 
 @pytest.mark.parametrize("command", ["export", "import"])
