@@ -14,7 +14,7 @@ import signal
 import ssl
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -176,7 +176,7 @@ def serve_store(address: str, options: ListenOptions, *, autosave_s: float) -> i
     database = open_database(address, inner=options.inner or "", version=__version__)
     try:
         tokens = SharedTokenBook(database.decisions)
-        front = _Front(tokens, "", options)
+        front = _Front(tokens, "", options, partial(_figures_of_database, database.storage))
         files = SharedTexts(database.storage)
 
         async def open_listeners(server: Server) -> list[Listener]:
@@ -225,6 +225,11 @@ async def _watch_lease(server: Server, storage: FencedStorage) -> None:
         await asyncio.sleep(LEASE_LOOK_S)
 
 
+def _figures_of_database(storage: FencedStorage) -> dict[str, float]:
+    counts = {f"database_{name}": float(count) for name, count in storage.figures.items()}
+    return {**counts, "database_lease_age_seconds": storage.lease_age_s}
+
+
 async def _listen_for_nodes(server: Server, storage: FencedStorage, inner: str) -> Listener:
     """Let the other nodes in."""
 
@@ -262,9 +267,16 @@ class _Front:
     Args:
         book: the tokens that were given out.
         folder: the served folder that they must be for.
+        figures: returns figures for monitoring, besides those of the server.
     """
 
-    def __init__(self, book: TokenBook, folder: str, options: ListenOptions) -> None:
+    def __init__(
+        self,
+        book: TokenBook,
+        folder: str,
+        options: ListenOptions,
+        figures: Callable[[], Mapping[str, float]] = dict,
+    ) -> None:
         """
         Raises:
             CannotServe: the options do not fit together, or nobody could come in.
@@ -273,6 +285,7 @@ class _Front:
         self._book = book
         self._folder = folder
         self._options = options
+        self._figures = figures
         self._host, self._port = (
             _host_and_port(options.listen or "127.0.0.1:8765")
             if options.listen or not options.unix
@@ -361,7 +374,7 @@ class _Front:
             listeners.append(
                 await _listen_or_fail(
                     listen_http(
-                        partial(_health, server),
+                        partial(_health, server, self._figures),
                         health_host,
                         health_port,
                         limiter=_limiter(self.descriptors, METRICS_MAX),
@@ -462,7 +475,9 @@ def _tls(options: ListenOptions) -> ssl.SSLContext | None:
     return context
 
 
-def _health(server: Server, path: str) -> tuple[int, str] | None:
+def _health(
+    server: Server, more_figures: Callable[[], Mapping[str, float]], path: str
+) -> tuple[int, str] | None:
     """Answer requests for health, readiness and metrics, in Prometheus' text format (prometheus.io/docs/instrumenting/exposition_formats)."""
     if path == "/healthz":
         return 200, "alive\n"
@@ -470,7 +485,7 @@ def _health(server: Server, path: str) -> tuple[int, str] | None:
         return (200, "ready\n") if server.ready else (503, "draining\n")
     if path == "/metrics":
         lines: list[str] = []
-        for name, value in server.figures.items():
+        for name, value in {**server.figures, **more_figures()}.items():
             kind = "counter" if name.endswith("_total") else "gauge"
             lines += [f"# TYPE jpterm_like_{name} {kind}", f"jpterm_like_{name} {value}"]
         return 200, "\n".join(lines) + "\n"

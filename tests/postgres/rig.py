@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class NodeProcess:
     """One `serve --store`, whose line to each host of the database goes through a proxy."""
 
     def __init__(self, folder: Path, number: int, databases: list[Cluster]) -> None:
-        self.port, self.inner = free_port(), free_port()
+        self.port, self.inner, self.metrics = free_port(), free_port(), free_port()
         self.log = folder / f"node{number}.log"
         self.proxies = [Proxy("127.0.0.1", database.port) for database in databases]
         self.process: subprocess.Popen[bytes] | None = None
@@ -62,6 +63,8 @@ class NodeProcess:
             f"127.0.0.1:{self.port}",
             "--inner",
             f"127.0.0.1:{self.inner}",
+            "--metrics",
+            f"127.0.0.1:{self.metrics}",
         ]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ)
@@ -82,6 +85,13 @@ class NodeProcess:
                 await asyncio.sleep(0.3)
             assert time.monotonic() < deadline, self.log.read_text()
             await asyncio.sleep(0.05)
+
+    def figures(self) -> dict[str, float]:
+        """What /metrics says, by name."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        rows = [line.removeprefix("jpterm_like_").split() for line in lines if not line.startswith("#")]
+        return {name: float(value) for name, value in rows}
 
     def send(self, number: signal.Signals) -> None:
         assert self.process is not None

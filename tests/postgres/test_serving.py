@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator
@@ -58,6 +59,25 @@ async def test_a_text_is_saved_renamed_deleted_and_brought_back(server: NodeProc
         await session.save()
     async with jpterm_like.connect(f"{address}/docs/better.md", name="bob") as session:
         assert session.text == "hello\nworld\n" and session.saved
+
+
+async def test_metrics_say_what_became_of_leases_and_commits(server: NodeProcess, cluster: Cluster) -> None:
+    before = await asyncio.to_thread(server.figures)
+    assert before["database_takeovers_total"] == before["database_fenced_total"] == 0
+    assert before["database_lease_age_seconds"] < 3
+    async with jpterm_like.connect(f"ws://127.0.0.1:{server.port}/notes.md", name="ann") as session:
+        session.replace(0, 0, "one\n")
+        await session.stored()
+        stored = await asyncio.to_thread(server.figures)
+        assert stored["database_takeovers_total"] == 1 and stored["database_fenced_total"] == 0
+        assert stored["database_commit_rows_total"] > before["database_commit_rows_total"]
+        assert stored["database_commits_total"] > before["database_commits_total"]
+        cluster.sql("UPDATE jp_doc SET fence = 1", "jp")  # as another node does that takes it
+        session.replace(0, 0, "two\n")
+        await session.stored()
+        assert session.text == "two\none\n"
+        lost = await asyncio.to_thread(server.figures)
+        assert lost["database_fenced_total"] == 1 and lost["database_takeovers_total"] == 2
 
 
 def test_tokens_count_at_all_servers_and_so_do_their_ends(database: str) -> None:
