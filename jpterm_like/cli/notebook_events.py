@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from jpterm_like.cli.output_texts import NewText, whole_text_of
 from jpterm_like.client.session import Session
 from jpterm_like.notebook.cells import parts_of
+from jpterm_like.notebook.output_texts import NewText, whole_text_of
 from jpterm_like.notebook.outputs import Asks
 from jpterm_like.notebook.runs import Run
 

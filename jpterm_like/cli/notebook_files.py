@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from jpterm_like.cli.output_texts import whole_text_of
 from jpterm_like.cli.scripting import confirmed, connected, read_text, saves_only_mine
 from jpterm_like.client.session import Session
 from jpterm_like.config import display_name
@@ -18,13 +17,13 @@ from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files.charsets import UNKNOWN
 from jpterm_like.files.notebook_file import notebook_metadata
 from jpterm_like.notebook.cells import marker, parts_of, split_cells
+from jpterm_like.notebook.output_texts import plain_text_of
 from jpterm_like.notebook.scripts import from_markdown, from_script, new_file, to_markdown, to_script
 
 NOTEBOOK: Final = ".ipynb"
 PYTHON: Final = "python"
 OUTPUT: Final = "#> "
 """Before each line of an output."""
-COLOURS: Final = re.compile("\x1b\\[[0-9;:]*m")
 
 
 # ------------------------------------------------------------------ convert
@@ -140,7 +139,7 @@ def _text_with_outputs(session: Session) -> str:
         head = f"{marker(part.kind, part.id)}\n" if part.id else text[part.start : part.body]
         found.append(f"{head}{text[part.body : part.end]}".rstrip("\n"))
         if outputs is not None and (outputs.items or outputs.badge):
-            shown = COLOURS.sub("", whole_text_of(outputs)).rstrip("\n")
+            shown = plain_text_of(outputs).rstrip("\n")
             lines = [outputs.badge, *shown.split("\n")] if shown else [outputs.badge]
             found += [f"{OUTPUT}{line}".rstrip() for line in lines if line or shown]
     return "\n".join(found) + "\n"

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any, Final, TextIO
 
-from jpterm_like.cli.output_texts import NewText, clean
 from jpterm_like.cli.parameters import put_parameters
 from jpterm_like.cli.scripting import confirmed, connected, saves_only_mine
 from jpterm_like.client.events import Event, OutputsChanged, RequestFailed, StatusChanged
@@ -18,6 +17,7 @@ from jpterm_like.client.session import Session
 from jpterm_like.config import display_name
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.notebook.cells import parts_of
+from jpterm_like.notebook.output_texts import NewText, clean
 from jpterm_like.notebook.outputs import Asks, CellOutputs
 from jpterm_like.notebook.runs import Run
 

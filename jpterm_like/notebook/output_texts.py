@@ -1,7 +1,8 @@
-"""What cells gave, as plain text for a shell."""
+"""What cells gave, as text: for a shell, for scripts, and to be read in the editor."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final, Literal
 
@@ -9,6 +10,7 @@ from jpterm_like.notebook.outputs import CellOutputs, Display, Error, Gap, Item,
 from jpterm_like.notebook.printed import Printed
 
 StreamName = Literal["stdout", "stderr"]
+_COLOURS: Final = re.compile("\x1b\\[[0-?]*[ -/]*m")
 STREAMS: Final[tuple[StreamName, ...]] = ("stdout", "stderr")
 
 
@@ -47,6 +49,11 @@ def whole_text_of(outputs: CellOutputs) -> str:
         text = _text(item)
         texts.append(text if not text or text.endswith("\n") else f"{text}\n")
     return clean("".join(texts))
+
+
+def plain_text_of(outputs: CellOutputs) -> str:
+    """The same without colours."""
+    return _COLOURS.sub("", whole_text_of(outputs))
 
 
 def clean(text: str) -> str:
