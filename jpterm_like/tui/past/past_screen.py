@@ -6,7 +6,7 @@ The editors of the present stay as they are below it, and hear what others write
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -15,16 +15,12 @@ from textual.timer import Timer
 from crdt import Anchor
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.garbage import look_at_all_again
-from jpterm_like.tui.keymap import BY_ID
 from jpterm_like.tui.past.looking_back import LookingBack
 from jpterm_like.tui.past.past_session import PastSession
 from jpterm_like.tui.past.time_picture import TimePicture
-from jpterm_like.tui.ports import EditorSession
+from jpterm_like.tui.read_only import ReadOnlyEditor
 from jpterm_like.tui.render.screen import PaintedScreen
-from jpterm_like.tui.widgets.status_bar import Info, StatusBar
-
-if TYPE_CHECKING:
-    from jpterm_like.tui.vocabulary import Vocabulary
+from jpterm_like.tui.widgets.status_bar import StatusBar
 
 MARK_S: Final = 0.2
 """How long the keys rest before what takes long is marked in a large text."""
@@ -47,72 +43,22 @@ KEYS: Final[dict[str, str]] = {
 }
 """Keys that go through time, and the method of `LookingBack` for each."""
 
-READING: Final = frozenset(
-    {
-        *(command.id for command in BY_ID.values() if command.group in ("Moving", "Selecting")),
-        *("copy", "find", "find_next", "find_previous", "toggle_case", "toggle_words", "toggle_regex"),
-        *("toggle_in_selection", "go_to_line", "matching_bracket", "outline", "scroll_up", "scroll_down"),
-        *("toggle_wrap", "toggle_numbers", "toggle_whitespace", "toggle_blame", "toggle_readable"),
-        *("toggle_fold", "fold_all", "unfold_all", "count_words", "help"),
-    }
-)
-"""Commands that work on the past as on any text. Others are refused if they write; else they are done in the present."""
 
-WRITING: Final = frozenset({"replace", "replace_one", "replace_all", "revert_hunk", "revert", "bring_back"})
-"""Commands that write, beside those of the group Editing."""
-
-
-class PastEditor(Editor):
+class PastEditor(ReadOnlyEditor):
     """The editor over the past."""
 
+    mode = "past"
+
     def __init__(self, live: Editor, past: PastSession, status: StatusBar) -> None:
-        super().__init__(
-            # Whatever writes is refused here, so that the session needs no face for it.
-            cast(EditorSession, past),
-            live.palette,
-            status,
-            live.settings,
-            live.keymap,
-            live.clipboard,
-            live.macro,
-            live.search.history,
-            _no_vocabulary,
-        )
-        self._live = live
-        self.vi = None  # letters go through time
-        self.lands_at_start = False
-        self.changes.shows = "none"
-        self.refusal: Callable[[], str] = str
-        """Why nothing can be typed."""
+        super().__init__(live, past, status)
         self.do_past: Callable[[str], bool] = lambda key: False
         """Does what a key does here; False if it does nothing."""
-        self.leave_to_run: Callable[[str], None] = lambda command: None
-
-    def _info(self, clock: float) -> Info:
-        """What the status bar says of the present, with the place in the past."""
-        here = super()._info(clock)
-        return self._live._info(clock)._replace(
-            mode="past",
-            row=here.row,
-            column=here.column,
-            selected=here.selected,
-            carets=here.carets,
-            written=here.written,
-        )
-
-    def may_write(self) -> bool:
-        self.say(self.refusal())
-        return False
 
     def run(self, command: str) -> None:
-        if command == "deselect" or command == "look_back":
+        if command in ("deselect", "look_back"):
             self.leave_to_run("")
-        elif command in READING:
-            super().run(command)
-        elif command in WRITING or BY_ID[command].group == "Editing":
-            self.may_write()
         else:
-            self.leave_to_run(command)
+            super().run(command)
 
     async def on_key(self, event: events.Key) -> None:
         if self._first_key:
@@ -249,7 +195,3 @@ class PastScreen(PaintedScreen):
         self._leave(None, "")
         if command:
             self._live.call_later(self._live.run, command)
-
-
-def _no_vocabulary() -> Vocabulary:
-    raise AssertionError("nothing is typed into the past")

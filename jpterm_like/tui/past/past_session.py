@@ -7,51 +7,31 @@ session goes on beneath; `take_in` adds what has come since.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final
 
 from crdt import Anchor, Patch, Version
 from crdt.past import PastText
-from crdt.patch import NOTHING
-from jpterm_like.client.events import Changed, Event, PeopleChanged, Reset, Status, StatusChanged
-from jpterm_like.files.encoding import Form
-from jpterm_like.history.decisions import Step
+from jpterm_like.client.events import Changed, Event, PeopleChanged, Reset, StatusChanged
 from jpterm_like.history.timeline import Place, Timeline
-from jpterm_like.sync.presence import Person
 from jpterm_like.tui.ports import EditorSession
-
-if TYPE_CHECKING:
-    from jpterm_like.notebook.outputs import CellOutputs
+from jpterm_like.tui.read_only import ReadOnlySession
 
 SPLICES_MAX: Final = 50
 """A patch of more pieces is not followed line by line: laying the text out anew takes less, and the colours come after the text."""
 
 
-class PastSession:
-    """The past of an open text. Commands that write are refused before they come here."""
+class PastSession(ReadOnlySession):
+    """The past of an open text."""
 
-    ready = True
-    role: Literal["edit", "view"] = "view"
-    is_protected = False
-    unsent = 0
-    saved = True
-    is_new = False
-    apart = None
-    """Reviews belong to the present."""
-    people: tuple[Person, ...] = ()
-    """Nobody is in the past."""
+    buffer: PastText
 
     def __init__(self, live: EditorSession, passage: tuple[Anchor, Anchor] | None) -> None:
         """With `passage`, from one character to another, stop only where that was changed. O(document)."""
-        self._live: Final = live
+        super().__init__(live, PastText.decode(live.buffer.encode()))
         self.passage: Final = passage
-        self.buffer: Final = PastText.decode(live.buffer.encode())
         self._has: Version = live.buffer.version
         self.timeline = self._make_timeline()
         self.place: Place = self.timeline.now
-        self.steps: list[Step] = []
-        self._listeners: list[Callable[[Event], None]] = []
         self.is_replaced = False
         """Whether the live session continues with another text, so that this is not its past."""
         self._stop_listening: Final = live.listen(self._hear)
@@ -98,73 +78,9 @@ class PastSession:
         self._stop_listening()
         self.buffer.release()
 
-    # The face of a session
-
-    def follow_outputs(self) -> None:
-        """The outputs of cells have no past here."""
-
-    def outputs_of(self, cell: str) -> CellOutputs:
-        from jpterm_like.notebook.outputs import NOTHING
-
-        return NOTHING
-
-    @property
-    def kernel_line(self) -> str:
-        return ""
-
-    def listen(self, callback: Callable[[Event], None]) -> Callable[[], None]:
-        self._listeners.append(callback)
-        return lambda: self._listeners.remove(callback)
-
-    def _tell(self, event: Event) -> None:
-        for listener in tuple(self._listeners):
-            listener(event)
-
     def _hear(self, event: Event) -> None:
         """Pass on how the live session fares; what was written is taken in when that is wanted."""
         if isinstance(event, Reset):
             self.is_replaced = True
         if isinstance(event, (Reset, StatusChanged, PeopleChanged)):
             self._tell(StatusChanged())
-
-    @property
-    def status(self) -> Status:
-        return self._live.status
-
-    @property
-    def saved_version(self) -> Version:
-        return Version()
-
-    @property
-    def name(self) -> str:
-        return self._live.name
-
-    @property
-    def colour(self) -> int | None:
-        return self._live.colour
-
-    @property
-    def title(self) -> str:
-        return self._live.title
-
-    @property
-    def address(self) -> str:
-        return self._live.address
-
-    @property
-    def form(self) -> Form | None:
-        return self._live.form
-
-    def replace(self, start: int, end: int, text: str) -> Patch:
-        return NOTHING
-
-    def break_undo(self) -> None: ...
-
-    @contextmanager
-    def one_step(self) -> Iterator[None]:
-        yield
-
-    def show_caret(self, caret: int, mark: int | None) -> None:
-        """The others go on seeing my caret where it is in the present text."""
-
-    def hide_caret(self) -> None: ...
