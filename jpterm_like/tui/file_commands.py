@@ -422,25 +422,25 @@ class FileCommands(FormCommands, SpellingCommands, is_whole=False):
     def do_duplicate_file(self) -> None:
         self._ask_name("Duplicate the file", self._duplicate)
 
-    def _ask_name(self, title: str, does: Callable[[str], Awaitable[None]]) -> None:
-        """Ask for a name in the folder of the file, and do something with its address."""
+    def _ask_name(self, title: str, does: Callable[[str], Awaitable[None]], name: str | None = None) -> None:
+        """Ask for a name in the folder of the file, and do something with its address. `name` is offered, else that of the file."""
         from jpterm_like.tui.widgets.dialogs import Ask
 
         if self._current is None or self.catalog is None:
             self.say(NO_OTHER_FILES)
             return
 
-        def written(name: str | None) -> None:
+        def written(wanted: str | None) -> None:
             assert self.catalog is not None
-            if name and self._current is not None:
+            if wanted and self._current is not None:
                 try:
-                    address = self.catalog.address(name, self._near)
+                    address = self.catalog.address(wanted, self._near)
                 except JptermError as error:
                     self.say(str(error), serious=True)
                 else:
                     self.run_worker(self._show_errors(does(address)), exit_on_error=False)
 
-        name = self.session.title
+        name = name or self.session.title
         note = self._name_wanted
         start = len(name) - len(PurePath(name).name)
         self.push_screen(Ask(title, note, name, (start, start + len(PurePath(name).stem))), written)
@@ -454,17 +454,25 @@ class FileCommands(FormCommands, SpellingCommands, is_whole=False):
         self.say(f"Renamed to {session.title}.")
 
     async def _duplicate(self, to: str) -> None:
-        text = self.session.buffer.text
+        if await self._begin_file(to, self.session.buffer.text):
+            self.say(f"This is {self.session.title} now; save to create the file.")
+
+    async def _begin_file(self, to: str, text: str) -> bool:
+        """Open a new file with a text; False if it cannot be opened, which was shown.
+
+        Raises:
+            JptermError: there is such a file.
+        """
         if any(other.address == to for other in self._sessions()):
             raise JptermError("That file is already open.")
         await self.open_address(to)
         session = self.session
         if session.address != to:
-            return  # the reason was shown
+            return False
         if len(session.buffer):
             raise JptermError(f"{session.title} exists already and was not changed.")
         session.replace(0, 0, text)
-        self.say(f"This is {session.title} now; save to create the file.")
+        return True
 
     def do_delete_file(self) -> None:
         from jpterm_like.tui.widgets.dialogs import Choice, Picker

@@ -268,6 +268,13 @@ COMMANDS: Final[tuple[Command, ...]] = (
         carets="drop",
         notebook_keys=("alt+shift+w",),
     ),
+    Command(
+        "show_outputs",
+        "Open the outputs of the cell as text",
+        group="Notebook",
+        carets="drop",
+        notebook_keys=("alt+shift+e",),
+    ),
     Command("restart_kernel", "Restart the kernel", group="Notebook"),
     Command("restart_and_run", "Restart the kernel and run all cells", group="Notebook"),
     Command("choose_kernel", "Choose the kernel of the notebook", group="Notebook"),

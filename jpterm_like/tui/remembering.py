@@ -8,7 +8,7 @@ from typing import Final
 
 from jpterm_like.last_time import KeptTabs
 from jpterm_like.tui.editor import Editor
-from jpterm_like.tui.past_commands import PastCommands
+from jpterm_like.tui.outputs_commands import OutputsCommands
 
 REMEMBER_S: Final = 3.0
 """How often carets and tabs are written while something changes: what a kill of the program may lose of them."""
@@ -17,7 +17,7 @@ WRITE_S_MAX: Final = 2.0
 """How long quitting waits for that: the disk may be slow, and another editor may be writing."""
 
 
-class RememberingApp(PastCommands, is_whole=False):
+class RememberingApp(OutputsCommands, is_whole=False):
     """The part of the app that remembers how it looked."""
 
     _had_several = False

@@ -143,6 +143,7 @@ SYNONYMS: Final[dict[str, str]] = {
     "interrupt_kernel": "stop the cell, cancel, abort, break, jupyter, notebook, keyboardinterrupt",
     "notebook_menu": "jupyter, kernel menu, run, restart",
     "move_widgets": "widget, ipywidgets, slider, interact, button, dropdown, checkbox, jupyter, notebook",
+    "show_outputs": "all output, whole output, long output, truncated, copy output, search in output, save output, scroll, log, jupyter, notebook",
     "answer_cell": "input, stdin, prompt, password, jupyter, notebook",
     "restart_kernel": "jupyter, notebook, reset, reload",
     "restart_and_run": "jupyter, notebook, reset, rerun, run everything",

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from textual.events import Key
 
 import jpterm_like
 from jpterm_like.tui.key_presets import PRESETS
 from jpterm_like.tui.keymap import COMMANDS, Keymap, key_label
+from jpterm_like.tui.render.key_parser import KeyParser
 
 NEEDED: Final = (
     "help",
@@ -96,3 +98,16 @@ def test_no_key_begins_what_a_terminal_answers(preset: str) -> None:
         for key in keymap.keys_of(command.id):
             for part in key.split(" "):
                 assert part.removeprefix("alt+") not in beginnings or not part.startswith("alt+"), command.id
+
+
+def test_no_command_has_a_key_that_most_terminals_send_as_the_beginning_of_another() -> None:
+    """alt+shift+o is ESC O, with which the arrows and F1 begin; answers begin as alt+shift+p and alt+shift+x do."""
+    used = {key for command in COMMANDS for key in (*command.keys, *command.notebook_keys)}
+    used |= {
+        key for preset in PRESETS for command in COMMANDS for key in Keymap(preset=preset).keys_of(command.id)
+    }
+    letters = {key[-1] for key in used if key.startswith("alt+shift+") and len(key) == len("alt+shift+x")}
+    assert letters
+    for letter in letters:
+        keys = [event.key for event in KeyParser().feed(f"\x1b{letter.upper()}") if isinstance(event, Key)]
+        assert keys == [f"alt+shift+{letter}"]

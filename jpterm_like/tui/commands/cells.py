@@ -20,6 +20,7 @@ MENU: Final = (
     ("interrupt_kernel", "Interrupt the cell that runs"),
     ("answer_cell", "Answer what a cell asks"),
     ("move_widgets", "Move the widgets of this cell"),
+    ("show_outputs", "Open the outputs of this cell as text"),
     ("restart_kernel", "Restart the kernel"),
     ("restart_and_run", "Restart the kernel and run all cells"),
     ("choose_kernel", "Choose the kernel"),

@@ -55,7 +55,7 @@ class Outputs:
         self._dragged: Place | None = None
         self._images = Images(self._draw_pictures)
         cells, look = CellRows(text_layout), look_of(palette)
-        labels = KeyLabels(keys.key_label("toggle_fold"), keys.key_label("notebook_menu"))
+        labels = KeyLabels(*map(keys.key_label, ("toggle_fold", "notebook_menu", "show_outputs")))
         self.blocks = OutputBlocks(cells, view, session, look, self._images.picture, labels)
         view.rows_below = self.blocks.count
         renderer.outputs = self.blocks

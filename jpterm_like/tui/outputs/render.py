@@ -85,6 +85,8 @@ class KeyLabels(NamedTuple):
     """Opens long ones."""
     answer: str = ""
     """Leads to the answer of a question."""
+    whole: str = ""
+    """Opens those that are too long even so, as a text."""
 
 
 NO_KEYS: Final = KeyLabels()
@@ -154,7 +156,7 @@ class _Renderer:
         for at, item in enumerate(shown):
             if left_out and half <= at < len(shown) - half:
                 if at == half:
-                    rows.append(self._note(f"⋯ {left_out:,} outputs", opens=True))
+                    rows.append(self._note(f"⋯ {left_out:,} outputs", self._keys.more))
                 continue
             if isinstance(item, Widget):
                 rows += self._widget_rows(item, len(rows))
@@ -162,7 +164,7 @@ class _Renderer:
                 rows += self._rows_of(item, OPEN_ROWS_MAX - len(rows))
             if len(rows) >= OPEN_ROWS_MAX:
                 if at + 1 < len(shown):
-                    rows.append(self._note("⋯ more"))
+                    rows.append(self._note("⋯ more", self._keys.whole))
                 break
         return Rendered(rows, self._is_long, self._waits, self._places)
 
@@ -178,11 +180,11 @@ class _Renderer:
         line_rows = OPEN_ROWS_MAX if self._is_open or block.is_whole else FOLDED_LINE_ROWS
         for at, line in self._seen(block, folds=folds and not self._is_open):
             if line is None:
-                rows.append(self._note(f"⋯ {at:,} lines", opens=not self._is_running))
+                rows.append(self._note(f"⋯ {at:,} lines", "" if self._is_running else self._keys.more))
                 continue
             room = rows_max - len(rows)
             if room <= 1:
-                rows.append(self._note(f"⋯ {block.total - at:,} more lines"))
+                rows.append(self._note(f"⋯ {block.total - at:,} more lines", self._keys.whole))
                 break
             found = rows_of_line(line, self._room, self._look.text, min(line_rows, room))
             if line.wraps and not self._is_open and found[-1][-1].text == "›":
@@ -312,9 +314,10 @@ class _Renderer:
         room = self._room - sum(len(segment.text) for segment in segments)
         return self._beside("│", [*segments, Segment(" " * room, self._look.text)] if room else segments)
 
-    def _note(self, words: str, *, opens: bool = False) -> Row:
-        if opens and self._keys.more:
-            words += f" · {self._keys.more} opens"
+    def _note(self, words: str, key: str = "") -> Row:
+        """A note in the place of rows, with the key that opens them if there is one."""
+        if key:
+            words += f" · {key} opens"
         shown = cut(words, self._room)
         blank = " " * (self._room - width_of(shown))
         return self._beside("│", [Segment(shown + blank, self._look.muted)])

@@ -47,7 +47,9 @@ def shown(
 ) -> list[str]:
     """The rows; each has the width, and nothing in it but what can be drawn."""
     outputs = CellOutputs(1, "", items, is_running)
-    rows = render(outputs, width, look, no_pictures, is_open=is_open, keys=KeyLabels("alt+t", "alt+k")).rows
+    rows = render(
+        outputs, width, look, no_pictures, is_open=is_open, keys=KeyLabels("alt+t", "alt+k", "alt+o")
+    ).rows
     texts = ["".join(segment.text for segment in row) for row in rows]
     for text in texts:
         assert width_of(text) == width, ascii(text)
@@ -108,6 +110,7 @@ def test_long_outputs_are_folded_and_errors_are_whole(look: Look) -> None:
     assert len(shown(look, Stream("stdout", lines), is_open=True)) == 50
     assert shown(look, Stream("stdout", lines[:13])) == [f"│ l{number}" for number in range(13)]
     assert shown(look, Stream("stdout", lines), is_running=True)[0] == "│ ⋯ 38 lines"
+    assert shown(look, Stream("stdout", lines * 9), is_open=True)[-1] == "│ ⋯ 251 more lines · alt+o opens"
     assert len(shown(look, Error("E", "", ("\n".join(lines),)))) == 50
     assert len(shown(look, Stream("stdout", tuple("x" for _ in range(9000))), is_open=True)) <= 201
     assert len(shown(look, *[Display({"text/plain": "x"})] * 3000)) == 25
