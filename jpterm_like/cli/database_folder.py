@@ -51,7 +51,7 @@ class Outcome:
 
     made: int = 0
     same: int = 0
-    """How many were there already, with the same history."""
+    """How many were there already, with all of their history and perhaps more."""
     left_out: list[str] = field(default_factory=list)
     """A sentence for each that was not carried, or not whole."""
 

@@ -134,7 +134,7 @@ def _tell(outcome: Outcome, verb: str, folder: str) -> int:
     for sentence in outcome.left_out:
         print(f"look   {escape_for_terminal(sentence)}")
     where = f"{'to' if verb == 'exported' else 'from'} {escape_for_terminal(folder)}"
-    there = f"; {outcome.same:,} there already, with the same history" if outcome.same else ""
+    there = f"; {outcome.same:,} there already, with all of their history" if outcome.same else ""
     print(f"{outcome.made:,} {'document' if outcome.made == 1 else 'documents'} {verb} {where}{there}.")
     return 1 if outcome.left_out else 0
 

@@ -13,8 +13,8 @@ import pytest
 import jpterm_like
 from crdt import TextBuffer
 from jpterm_like.cli.main import main
-from jpterm_like.saver import rebuild
-from jpterm_like.storage.base import Storage
+from jpterm_like.saver import rebuild, records_of_file
+from jpterm_like.storage.base import NewStore, Storage
 from jpterm_like.stores import database_storage, served_folder
 from tests.e2e.terminal import Serve
 from tests.postgres.cluster import Cluster
@@ -93,7 +93,7 @@ async def test_all_texts_go_into_a_folder_and_back(
     assert await command("export", "--store", database, str(folder)) == 1
     assert "not empty" in capsys.readouterr().err and facts(in_folder(folder)) == facts(before)
     assert await command("import", "--store", database, str(folder)) == 0
-    assert "3 there already, with the same history" in capsys.readouterr().out
+    assert "3 there already, with all of their history" in capsys.readouterr().out
 
     serve = Serve(folder)
     try:
@@ -188,6 +188,33 @@ def test_a_database_that_waits_for_no_replica_is_warned_of_and_one_that_waits_in
     assert main(["doctor", "--store", database]) == 0
     said = capsys.readouterr().out
     assert "warn   synchronous_standby_names is empty" in said and "look" not in said
+
+
+def test_a_database_writes_nothing_outside_of_the_folder_and_no_two_texts_in_one_place(
+    database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Names are refused that no server gives; a note that a text has another name now goes along, without a file."""
+    buffer = TextBuffer.genesis("text\n", author="x")
+    records = records_of_file(buffer, b"text\n")
+    names = ("../outside.md", "/tmp/outside.md", ".git/config", "a", "a/b", "docs/c.md")
+    new = [NewStore(name, records, {"base": b"text\n"}) for name in names]
+    with contextlib.closing(database_storage(database, is_node=False)) as storage:
+        asyncio.run(storage.create([*new, NewStore("old.md", [], {"base": b"", "moved": b"docs/c.md"})]))
+    folder = tmp_path / "out"
+    assert main(["export", "--store", database, str(folder)]) == 1
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in told[:-1]] == [
+        "../outside.md",
+        ".git/config",
+        "/tmp/outside.md",
+        "a/b",
+    ]
+    assert told[-1] == f"3 documents exported to {folder}."
+    files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert {name for name in files if ".jpterm-like" not in name} == {"out/a", "out/docs/c.md"}
+    with contextlib.closing(served_folder(folder / ".jpterm-like")) as there:
+        assert there.names() == ["a", "docs/c.md", "old.md"]
+        assert there.read_blob("old.md", "moved") == b"docs/c.md"
 
 
 @pytest.mark.parametrize("command", ["export", "import"])
