@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Final, Literal
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal, NamedTuple
 
 from jpterm_like.notebook.outputs import CellOutputs, Display, Error, Gap, Item, Stream
 from jpterm_like.notebook.printed import Printed
@@ -14,32 +14,64 @@ _COLOURS: Final = re.compile("\x1b\\[[0-?]*[ -/]*m")
 STREAMS: Final[tuple[StreamName, ...]] = ("stdout", "stderr")
 
 
+class _Place(NamedTuple):
+    """How far the outputs of a run were told, for one of the two streams."""
+
+    item: int = 0
+    line: int = 0
+    """The line of that item, if it is a stream; any other item was told if this is not 0."""
+    column: int = 0
+    """Code points of that line that were told."""
+
+
 class NewText:
     """What cells gave that was not told yet: whole lines, for the last one may still change."""
 
     def __init__(self) -> None:
-        self._told: dict[tuple[str, str], int] = {}
-        """How many characters of what a run gave were told, for each of the two streams."""
+        self._told: dict[tuple[str, str], _Place] = {}
+        """For each run and stream, how far it was told."""
         self._versions: dict[str, int] = {}
         """Which outputs of each run were looked at."""
 
     def of(self, run: str, outputs: CellOutputs, *, is_over: bool) -> Iterator[tuple[StreamName, str]]:
-        """What a run gave since the last call, for each stream."""
+        """What a run gave since the last call, for each stream. O(what is new), not O(what there is)."""
         if self._versions.get(run) == outputs.version and not is_over:
             return
         self._versions[run] = outputs.version
         for stream in STREAMS:
-            text = text_of(outputs, stream)
-            end = len(text) if is_over else text.rfind("\n") + 1
-            start = min(self._told.get((run, stream), 0), end)
-            if end > start:
-                self._told[run, stream] = end
-                yield stream, text[start:end]
+            place = self._told.get((run, stream), _Place())
+            text, self._told[run, stream] = _text_since(place, outputs.items, stream, is_over=is_over)
+            if text:
+                yield stream, text
 
 
-def text_of(outputs: CellOutputs, stream: StreamName) -> str:
-    """What a cell gave for one of the two streams: values and what it printed, or errors and what it printed there."""
-    return "".join([_text(item) for item in outputs.items if _stream_of(item) == stream])
+def _text_since(
+    place: _Place, items: Sequence[Item], stream: StreamName, *, is_over: bool
+) -> tuple[str, _Place]:
+    """What a stream has from a place on, up to its last line feed or with `is_over` to its end, and where that is."""
+    texts: list[str] = []
+    length = whole = 0
+    last = end = place
+    for index in range(place.item, len(items)):
+        item = items[index]
+        if _stream_of(item) != stream:
+            continue
+        line, column = place[1:] if index == place.item else (0, 0)
+        if not isinstance(item, Stream):
+            text = "" if line else _text(item)
+            last = _Place(index, 1)
+            if text:
+                whole, end = length + len(text), last
+        elif lines := item.lines[line:]:
+            text = "\n".join(lines)[min(column, len(lines[0])) :]
+            last = _Place(index, line + len(lines) - 1, len(lines[-1]))
+            if len(lines) > 1:
+                whole, end = length + len(text) - len(lines[-1]), last._replace(column=0)
+        else:
+            continue
+        texts.append(text)
+        length += len(text)
+    return ("".join(texts), last) if is_over else ("".join(texts)[:whole], end)
 
 
 def whole_text_of(outputs: CellOutputs) -> str:
