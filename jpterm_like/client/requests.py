@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import secrets
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -431,6 +430,8 @@ class ServerRequests(LocalSession):
         Raises:
             RequestFailed: it was not moved.
         """
+        import json  # the first screen needs none
+
         from jpterm_like.sync import wire
 
         request = partial(wire.Move, widget=widget, attribute=attribute, value=json.dumps(value))

@@ -89,7 +89,7 @@ def check_refusal(*arguments: str, code: int, says: str) -> None:
         ("cat", USAGE, "FILE|URL"),
         ("cat good.txt good.txt", USAGE, "good.txt"),
         ("ls", USAGE, "URL"),
-        ("serve", USAGE, "DIR"),
+        ("serve", USAGE, "give a folder"),
         ("serve . --save-after soon", USAGE, "a number of seconds above 0"),
         ("serve . --save-after 0", USAGE, "a number of seconds above 0"),
         ("serve . --save-after nan", USAGE, "a number of seconds above 0"),

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Literal
 
 from jpterm_like.client.events import KernelWanted
-from jpterm_like.tui.commands.cell_edits import do_new_cell, outputs_in
+from jpterm_like.tui.commands import cell_edits
+from jpterm_like.tui.commands.cell_edits import outputs_in
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.text.cell_markers import kind_at
 from jpterm_like.tui.text.cells import clean
@@ -66,7 +67,7 @@ def do_run_and_next(editor: Editing) -> None:
     last = outputs.blocks.cells.last_row(lines.row(editor.cursor.caret))
     _run_here(editor, outputs)
     if last + 1 >= len(lines):
-        do_new_cell(editor)
+        cell_edits.do_new_cell(editor)
     else:
         editor.go(lines.start(min(last + 2, len(lines) - 1)))
 
