@@ -30,6 +30,6 @@ async def test_a_call_is_written_with_the_list_and_its_bracket(tmp_path: Path) -
         await until(
             lambda: file.read_text() == "def countless(): ...\ncountless()\ncoun\ncountless", "the call"
         )
-        await ann.says("Saved a.py")
+        await ann.is_saved()
         await ann.press("ctrl+q")
         assert await ann.ends() == 0
