@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 
-from jpterm_like.notebook.outputs import CellOutputs, Display, Error, Gap, Item, Stream
+from jpterm_like.notebook.outputs import CellOutputs, Display, Error, Gap, Item, Stream, Widget
 from jpterm_like.notebook.printed import Printed
 
 StreamName = Literal["stdout", "stderr"]
@@ -77,10 +77,18 @@ def _text_since(
 def whole_text_of(outputs: CellOutputs) -> str:
     """All of it, in order, without what could control a terminal."""
     texts = []
-    for item in outputs.items:
+    for item in _with_those_in_widgets(outputs.items):
         text = _text(item)
         texts.append(text if not text or text.endswith("\n") else f"{text}\n")
     return clean("".join(texts))
+
+
+def _with_those_in_widgets(items: Iterable[Item]) -> Iterator[Item]:
+    """Items, and behind each widget those that were printed into it or into one of its children."""
+    for item in items:
+        yield item
+        if isinstance(item, Widget):
+            yield from _with_those_in_widgets((*item.children, *item.items))
 
 
 def plain_text_of(outputs: CellOutputs) -> str:

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from jpterm_like.notebook.output_texts import STREAMS, NewText, StreamName, plain_text_of
-from jpterm_like.notebook.outputs import CellOutputs, Display, Error, Gap, Item, Stream
+from jpterm_like.notebook.outputs import CellOutputs, Display, Error, Gap, Item, Stream, Widget
 
 
 def grown(items: tuple[Item, ...], rng: random.Random) -> tuple[Item, ...]:
@@ -105,3 +105,13 @@ def test_no_escape_is_in_a_plain_text() -> None:
         )
         == "red\n"
     )
+
+
+def test_what_was_printed_into_a_widget_is_in_the_whole_text() -> None:
+    """Also into one that is in another; it was in no text."""
+    inner = Widget(
+        "w", "OutputModel", {}, items=(Stream("stdout", ("in it",)), Display({"text/plain": "42"}))
+    )
+    outer = Widget("v", "VBoxModel", {}, (inner,))
+    items = (Stream("stdout", ("before", "")), outer, Stream("stdout", ("after", "")))
+    assert plain_text_of(CellOutputs(1, "", items, False)) == "before\nin it\n42\nafter\n"
