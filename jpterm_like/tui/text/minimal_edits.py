@@ -52,6 +52,28 @@ def replace_pieces(start: int, pieces: Iterable[tuple[str, str]]) -> list[Splice
     return splices
 
 
+PIECE: Final = 1_000
+"""Code points of a line between two pauses: half a millisecond."""
+
+
+def replace_differing(old: str, new: str) -> Iterator[Splice | None]:
+    """Replace each run of characters that differs in a text of the same length, from the last to the first; None: here may be a pause."""
+    end = len(old)
+    for stop in range(max(0, end - PIECE), -PIECE, -PIECE):
+        stop = max(0, stop)
+        while end > stop:
+            start = end
+            while start > stop and old[start - 1] != new[start - 1]:
+                start -= 1
+            if start < end:
+                yield Splice(start, end, new[start:end])
+            end = start
+            while end > stop and old[end - 1] == new[end - 1]:
+                end -= 1
+        if stop:
+            yield None
+
+
 STEP: Final = 2_000
 """Lines of a step: a millisecond at most."""
 

@@ -9,7 +9,7 @@ import pytest
 from jpterm_like.tui.syntax.languages import language_of
 from tests.tui.desk import Desk
 from tests.tui.story import Story
-from tests.tui.terminal import terminal
+from tests.tui.terminal import terminal, until
 
 Tell = Callable[..., Awaitable[None]]
 
@@ -185,3 +185,43 @@ async def test_carets_of_others_stay_with_their_lines() -> None:
             await one.go_on("ann presses ctrl+a")
             one.editor("ann").run(act)
             await one.go_on(f"bob: {there}")
+
+
+async def test_capitals_of_many_lines_are_made_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """100,000 selected lines stopped the keyboard for 23 s. The others write meanwhile, and the selection is as it was."""
+    monkeypatch.setattr("jpterm_like.tui.commands.editing.BULK_STEP_S", 0.005)
+    lines = "one straße ΑΣ\n" * 1_200
+    ann, bob = Desk(lines, "ann", 1), Desk(lines, "bob", 2)
+    ann.join(bob)
+    async with terminal(ann, (40, 10)) as (app, pilot, _):
+        editor = app.editor
+        editor.cursor.put(len(lines) - 2, 4)
+        editor.run("upper")
+        assert editor.bulk_edit is not None
+        bob.replace(0, 0, "new\n")
+        bob.replace(len(bob.buffer), len(bob.buffer), "end\n")
+        await until(pilot, lambda: editor.bulk_edit is None)
+        upper = "one STRASSE ΑΣ\n" + "ONE STRASSE ΑΣ\n" * 1_199
+        assert ann.buffer.text == bob.buffer.text == f"new\n{upper}end\n"
+        assert editor.cursor.selection == (8, 4 + len(upper) - 2)
+        editor.run("lower")
+        await until(pilot, lambda: editor.bulk_edit is None)
+        assert ann.buffer.text.startswith("new\none strasse ας\none strasse ας\n")
+        assert ann.buffer.text.endswith("one strasse αΣ\nend\n")
+        for _ in range(2):
+            editor.run("undo")
+            await until(pilot, lambda: editor.bulk_edit is None)
+        assert ann.buffer.text == f"new\n{lines}end\n"
+
+
+async def test_capitals_of_a_long_line_are_made_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jpterm_like.tui.commands.editing.BULK_STEP_S", 0.005)
+    line = "some words " * 10_000
+    async with terminal(Desk(line), (40, 10)) as (app, pilot, _):
+        editor = app.editor
+        editor.cursor.put(0, len(line))
+        editor.run("upper")
+        assert editor.bulk_edit is not None
+        await until(pilot, lambda: editor.bulk_edit is None)
+        assert editor.session.buffer.text == line.upper()
+        assert editor.cursor.selection == (0, len(line))

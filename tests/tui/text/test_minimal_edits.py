@@ -8,7 +8,15 @@ from itertools import combinations, pairwise
 import pytest
 
 from crdt.patch import Patch, Splice
-from jpterm_like.tui.text.minimal_edits import at_once, replace_lines, replace_pieces, staying, trim
+from jpterm_like.tui.text.minimal_edits import (
+    PIECE,
+    at_once,
+    replace_differing,
+    replace_lines,
+    replace_pieces,
+    staying,
+    trim,
+)
 
 
 @pytest.mark.parametrize("seed", range(300))
@@ -73,3 +81,17 @@ def test_lines_that_stay_cost_nothing_each(monkeypatch: pytest.MonkeyPatch) -> N
     lines = [f"{number}" for number in range(1_000)]
     (splice,) = replace_lines(0, [*lines, "0"], lines, ends=True)
     assert splice.text == "" and sum(compared) <= len(lines)
+
+
+def test_what_differs_is_replaced_run_by_run_with_pauses() -> None:
+    chance = random.Random(7)
+    for size in (0, 1, 10, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 7):
+        old = "".join(chance.choice("ab ") for _ in range(size))
+        new = old.replace("a", "A")
+        edits = list(replace_differing(old, new))
+        text = old
+        for edit in edits:
+            if edit is not None:
+                text = text[: edit.start] + edit.text + text[edit.end :]
+        assert text == new
+        assert edits.count(None) == max(0, -(-size // PIECE) - 1)

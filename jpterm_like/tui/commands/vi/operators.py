@@ -7,12 +7,19 @@ from typing import Final, Literal, NamedTuple
 
 from crdt.patch import Splice
 from jpterm_like.tui.commands.bulk_edit import LineEdit
-from jpterm_like.tui.commands.lines import JOINED_MAX, indent_of, one_indent
+from jpterm_like.tui.commands.lines import (
+    CASE_BY_WORDS_ROWS,
+    JOINED_MAX,
+    case_edits,
+    indent_of,
+    one_indent,
+)
 from jpterm_like.tui.commands.vi.failure import Failed
 from jpterm_like.tui.commands.vi.motions import END_OF_LINE, Motion
 from jpterm_like.tui.commands.vi.registers import Register, Registers
 from jpterm_like.tui.commands.vi.text import Place, Text
 from jpterm_like.tui.text.cursors import TrackedOffset
+from jpterm_like.tui.text.minimal_edits import PIECE
 
 PUT_MAX: Final = 10_000_000
 """The most code points that a count before `p` may put in."""
@@ -175,7 +182,9 @@ def change_case(text: Text, span: Range, how: str) -> Iterator[object]:
     turn = {"gu": str.lower, "gU": str.upper, "g~": _swap}[how]
     end = text.track(span.end)
 
-    def edits(row: int) -> Iterator[LineEdit]:
+    by_line = len(span.rows) > CASE_BY_WORDS_ROWS
+
+    def edits(row: int) -> Iterator[LineEdit | None]:
         line = text.line(row)
         if span.kind == "char":  # others may write between two slices
             last = text.place_of(end)
@@ -183,19 +192,14 @@ def change_case(text: Text, span: Range, how: str) -> Iterator[object]:
             column = last.column if row == last.row else len(line)
         else:
             low, column = columns(text, span, row)
-        while column > low:
-            sign = line[column - 1]
-            turned = turn(sign)
-            if turned != sign and len(turned) == 1:
-                behind = column
-                while (
-                    column > low + 1
-                    and len(turn(line[column - 2])) == 1
-                    and turn(line[column - 2]) != line[column - 2]
-                ):
-                    column -= 1
-                yield column - 1, behind, "".join(turn(it) for it in line[column - 1 : behind])
-            column -= 1
+        for behind in range(column, low, -PIECE):
+            start = max(low, behind - PIECE)
+            old = line[start:behind]
+            new = "".join([turned if len(turned := turn(sign)) == 1 else sign for sign in old])
+            for edit in case_edits(old, new, turn, by_line):
+                yield None if edit is None else (start + edit[0], start + edit[1], edit[2])
+            if start > low:
+                yield None
 
     return text.edit_rows(span.start.row, span.end.row, edits)
 
