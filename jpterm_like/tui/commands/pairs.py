@@ -35,6 +35,11 @@ def rules_here(editor: Editing, language: Language) -> Rules:
     return Rules("([" if language.grammar == "markdown" else "", "", prose=True)
 
 
+def has_marks(text: str) -> bool:
+    """Whether typing a text may do more than insert it."""
+    return _MARK.search(text) is not None
+
+
 def type_text(editor: Editing, text: str) -> None:
     """Type a text at each caret, as the person types it: with pairs, as the setting says."""
     if editor.settings.pairs == "never" or not _MARK.search(text):

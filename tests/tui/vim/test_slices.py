@@ -166,3 +166,33 @@ async def test_signs_that_grow_in_capitals_are_left_in_many_lines() -> None:
     editor.type_keys("gUG")
     await ends(editor)
     assert desk.buffer.text == "STRAßE\n" * 2_000
+
+
+@pytest.mark.parametrize(
+    ("keys", "left"),
+    [
+        ("2000ox\x1b", " a\n" + " x\n" * 2_000),
+        ("2000Ox\x1b", " x\n" * 2_000 + " a\n"),
+        ("2000Iab\x1b", " " + "ab" * 2_000 + "a\n"),
+    ],
+)
+def test_a_counted_insertion_is_repeated_at_once(keys: str, left: str) -> None:
+    """`99999ox`, which is 10,000 lines, was one turn of 12 s: each was opened, and each letter typed, by itself."""
+    editor = Headless(desk := Desk(" a\n"))
+    editor.auto_indent = True
+    patches: list[Event] = []
+    desk.listen(lambda event: patches.append(event) if isinstance(event, Changed) else None)
+    editor.type_keys(keys)
+    assert desk.buffer.text == left and len(patches) < 6
+    editor.type_keys("u")
+    assert desk.buffer.text == " a\n"
+
+
+def test_an_absurd_count_of_an_insertion_is_refused() -> None:
+    editor = Headless(desk := Desk("a\n"))
+    editor.type_keys("9999o" + "x" * 200 + "\x1b")
+    assert (
+        desk.buffer.text == "a\n" + "x" * 200 + "\n" and "more than 1,000,000 characters" in editor.said[-1]
+    )
+    editor.type_keys("u99999i(\x1b")
+    assert desk.buffer.text.count("(") == 1 and "more than 1,000 keys" in editor.said[-1]

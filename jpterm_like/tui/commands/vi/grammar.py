@@ -16,7 +16,7 @@ from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.commands.vi import operators
 from jpterm_like.tui.commands.vi.ex import Ex
 from jpterm_like.tui.commands.vi.failure import Failed
-from jpterm_like.tui.commands.vi.host import Keys
+from jpterm_like.tui.commands.vi.host import Again, Keys
 from jpterm_like.tui.commands.vi.insertion import Insertion
 from jpterm_like.tui.commands.vi.key_notation import Key, read_keys, sign_of, write_key
 from jpterm_like.tui.commands.vi.line_runs import END, LineRuns, TrackedLine
@@ -564,9 +564,7 @@ class Vi:
 
     # Insert mode
 
-    def insert(
-        self, place: Place, again: Callable[[], None] | None = None, times: int = 1, resume: bool = False
-    ) -> None:
+    def insert(self, place: Place, again: Again | None = None, times: int = 1, resume: bool = False) -> None:
         self.insertion.begin(place, again, times, resume)
 
     def take_keys(self, command: Keys) -> None:

@@ -20,6 +20,13 @@ Keys = Generator[None, Key, Any]
 """A command that asks for keys."""
 
 
+class Again(Protocol):
+    """What is done before each repetition, such as opening a line."""
+
+    def __call__(self, text: str = "", times: int = 1) -> None:
+        """Do it so often, and insert a text each time."""
+
+
 class Motions(Protocol):
     """`motion_keys.MotionKeys`, which reads motions and searches."""
 
@@ -114,7 +121,7 @@ class Vi(Protocol):
     def insertion_restarts(self) -> None: ...
     def insertion_ends(self, inserted: list[Key]) -> None: ...
     def insert(
-        self, place: Place, again: Callable[[], None] | None = None, times: int = 1, resume: bool = False
+        self, place: Place, again: Again | None = None, times: int = 1, resume: bool = False
     ) -> None: ...
     def operate(
         self, name: str, span: Range, register: str, levels: int = 1

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Final
 
-from jpterm_like.tui.commands.pairs import type_text
-from jpterm_like.tui.commands.vi.host import Keys, Vi
+from jpterm_like.tui.commands.pairs import has_marks, type_text
+from jpterm_like.tui.commands.vi.host import Again, Keys, Vi
 from jpterm_like.tui.commands.vi.key_notation import Key, sign_of
 from jpterm_like.tui.commands.vi.text import Place
+
+REPEATED_MAX: Final = 1_000_000
+"""The most code points that a count inserts."""
+
+REPEATED_KEYS_MAX: Final = 1_000
+"""The most keys that a count repeats one by one, in some 0.7 s: those that do more than insert a letter."""
 
 
 class Insertion:
@@ -16,13 +22,12 @@ class Insertion:
     def __init__(self, vi: Vi) -> None:
         self._vi = vi
         self._times = 1
-        self._again: Callable[[], None] | None = None
-        """What is done before each repetition, such as opening a line."""
+        self._again: Again | None = None
         self._keys: list[Key] = []
         self._replaced: list[str] = []
         """What replace mode has typed over, for backspace."""
 
-    def begin(self, place: Place, again: Callable[[], None] | None, times: int, resume: bool) -> None:
+    def begin(self, place: Place, again: Again | None, times: int, resume: bool) -> None:
         """Enter insert mode; with `resume` the insertion that a command interrupted goes on."""
         vi = self._vi
         vi.require_writing()
@@ -98,12 +103,8 @@ class Insertion:
         vi = self._vi
         times, again, inserted = self._times, self._again, self._keys
         self.drop()
-        if inserted or again:
-            for _ in range(times - 1):
-                if again is not None:
-                    again()
-                for key, character in inserted:
-                    self.key(key, character)
+        if times > 1 and (inserted or again):
+            self._repeat(times - 1, again, inserted)
         self._keys = []
         vi.insertion_ends(inserted)
         if inserted:
@@ -115,6 +116,32 @@ class Insertion:
         self._replaced = []
         vi.text.go(vi.text.left(vi.text.caret))
         vi.end_step()
+
+    def _repeat(self, times: int, again: Again | None, inserted: list[Key]) -> None:
+        vi = self._vi
+        text = "".join(character for _, character in inserted)
+        is_plain = (
+            vi.mode == "insert"
+            and not vi.editor.extras
+            and all(len(character) == 1 and character.isprintable() for _, character in inserted)
+            and not any(key.startswith(("ctrl+", "alt+")) for key, _ in inserted)
+            and not has_marks(text)
+            and not (again is not None and text.startswith(" "))  # the next line would be indented like it
+        )
+        if times * (len(text) + 1) > REPEATED_MAX:
+            vi.editor.say(f"Not repeated: that would insert more than {REPEATED_MAX:,} characters.")
+        elif is_plain and again is not None:
+            again(text, times)
+        elif is_plain:
+            vi.editor.type(text * times)
+        elif times * len(inserted) > REPEATED_KEYS_MAX:
+            vi.editor.say(f"Not repeated: that would be more than {REPEATED_KEYS_MAX:,} keys.")
+        else:
+            for _ in range(times):
+                if again is not None:
+                    again()
+                for key, character in inserted:
+                    self.key(key, character)
 
     def _overwrite(self, key: str, character: str) -> None:
         text, caret = self._vi.text, self._vi.text.caret

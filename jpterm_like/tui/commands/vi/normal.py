@@ -9,12 +9,12 @@ from jpterm_like.tui.commands.lines import indent_of
 from jpterm_like.tui.commands.long_undo import LongUndo
 from jpterm_like.tui.commands.vi import numbers, operators
 from jpterm_like.tui.commands.vi.failure import Failed, NoNumber
-from jpterm_like.tui.commands.vi.host import Keys, Vi
+from jpterm_like.tui.commands.vi.host import Again, Keys, Vi
 from jpterm_like.tui.commands.vi.operators import Range
 from jpterm_like.tui.commands.vi.text import Place
 
 
-def _enter_insert(vi: Vi, place: Place, again: Callable[[], None] | None = None) -> bool:
+def _enter_insert(vi: Vi, place: Place, again: Again | None = None) -> bool:
     vi.insert(place, again, vi.times)
     return True
 
@@ -58,12 +58,12 @@ def _open(vi: Vi, below: bool) -> Keys:
     yield from ()
     vi.require_writing()
 
-    def again() -> None:
+    def again(text: str = "", times: int = 1) -> None:
         row = vi.text.caret.row
         line = vi.text.line(row)
-        indent = indent_of(line) if vi.editor.auto_indent else ""
-        vi.text.put_rows(row + below, [indent])
-        vi.text.go(Place(row + below, len(indent)))
+        line = (indent_of(line) if vi.editor.auto_indent else "") + text
+        vi.text.put_rows(row + below, [line] * times)
+        vi.text.go(Place(row + times * below, len(line)))
 
     again()
     return _enter_insert(vi, vi.text.caret, again)
