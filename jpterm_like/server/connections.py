@@ -89,6 +89,8 @@ class OpenDocument:
         """Number of connections that wait for that lock."""
         self.members: dict[tuple[Connection, int], int] = {}
         """The site of each channel that has the document open."""
+        self.unstored_since: float | None = None
+        """Since when it has had something that is not stored, monotonic; None: all is."""
         self.changed_at: float | None = None
         """When the text changed last since it was saved, monotonic; None when the plain file has it."""
         self.unsaved_since = 0.0

@@ -38,20 +38,12 @@ class GroupCommit:
         self._root = root
         self._cpu_clock = cpu_clock
         self._requested: dict[OpenDocument, None] = {}
-        self._unstored: dict[OpenDocument, float] = {}
-        """Since when each document has had something that is not stored, monotonic."""
         self._has_requests = asyncio.Event()
         self.on_lost: Callable[[OpenDocument], Awaitable[None]] | None = None
         """With other nodes: called with a document whose store was lost, while the lock is held. It is not made anew then, because another
         node may own it."""
         self.lock = asyncio.Lock()
         """Held during a commit. While somebody else holds it, no store is in use here."""
-
-    @property
-    def unstored_s(self) -> float:
-        """Seconds since the oldest change that is not stored yet; 0.0: all are."""
-        now = asyncio.get_running_loop().time()
-        return max((now - since for opened, since in self._unstored.items() if opened.is_open), default=0.0)
 
     @property
     def requested_count(self) -> int:
@@ -61,7 +53,8 @@ class GroupCommit:
     def request(self, opened: OpenDocument) -> None:
         """Have the next commit bring a document to the disk."""
         self._requested[opened] = None
-        self._unstored.setdefault(opened, asyncio.get_running_loop().time())
+        if opened.unstored_since is None:
+            opened.unstored_since = asyncio.get_running_loop().time()
         self._has_requests.set()
 
     async def run(self) -> None:
@@ -147,7 +140,7 @@ class GroupCommit:
                     self._report_not_stored(opened, reason)
         for opened, version, of_records in written.values():
             opened.document.pad.mark_stored(version)
-            self._unstored.pop(opened, None)
+            opened.unstored_since = None
             if opened.document.records is not None:
                 opened.document.records.pad.mark_stored(of_records)
 

@@ -670,9 +670,17 @@ class Server:
             "documents_to_be_stored": self._commits.requested_count,
             "openings_total": self._admission.admitted,
             "refusals_total": self._admission.refused,
-            "unstored_seconds_max": self._commits.unstored_s,
+            "unstored_seconds_max": self._unstored_s(),
             **(self._figures_of_node() if self._has_other_nodes else {}),
         }
+
+    def _unstored_s(self) -> float:
+        """Seconds since the oldest change that is not stored yet; 0.0: all are."""
+        now = asyncio.get_running_loop().time()
+        opened = self.documents.by_name.values()
+        return max(
+            (now - each.unstored_since for each in opened if each.unstored_since is not None), default=0.0
+        )
 
     def _figures_of_node(self) -> dict[str, float]:
         relays = self.relays.by_name.values()

@@ -297,8 +297,8 @@ def test_appending_does_not_wait_for_the_database(node: Nodes, database: str) ->
 
 
 def test_a_database_without_tables_is_named_and_migrated_once(cluster: Cluster) -> None:
-    cluster.sql("CREATE DATABASE fresh")
-    address = cluster.address("fresh")
+    cluster.sql("CREATE DATABASE untouched")
+    address = cluster.address("untouched")
     with pytest.raises(JptermError, match="jpterm-like migrate"):
         PostgresEngine(address)
     assert schema.migrate(address) == list(range(1, schema.SCHEMA + 1))
