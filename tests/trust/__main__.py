@@ -84,7 +84,7 @@ CI: Final = {
     "--records": 1_000,
     "--keeper-kills": 10,
     "--run-kills": 10,
-    "--node-faults": 30,
+    "--node-faults": 10,
 }
 
 TESTS: Final = (
