@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from jpterm_like.files.charsets import UTF_8, Known
 from jpterm_like.notebook import conflicts
@@ -60,29 +60,40 @@ def cell_texts(state: Known) -> dict[str, str]:
 
 def notebook_metadata(state: Known) -> dict[str, Any]:
     """The metadata of a state of a notebook file; empty if there are none."""
-    value = json.loads(_noted(state).text or "{}").get("metadata")
+    value = _value(_noted(state)).get("metadata")
     return value if isinstance(value, dict) else {}
 
 
-def cell_results(state: Known) -> dict[str, Result]:
-    """The outputs that each cell of code has in a state, by its id in the text."""
+class FileOutputs(NamedTuple):
+    """What a notebook file holds besides its cells' sources."""
+
+    results: dict[str, Result]
+    """The outputs of each cell of code, by its id in the text."""
+    widgets: object
+    """The states of widgets, as the file has them; None if it has none."""
+
+
+def file_outputs(state: Known) -> FileOutputs:
+    """The outputs that a state of a notebook file holds."""
     file = _noted(state)
-    found = {}
-    for name, cell in zip(_ids_of(file, state), file.cells, strict=True):
+    value = _value(file)
+    results = {}
+    for name, cell, inside in zip(_ids_of(file, state), file.cells, value.get("cells", []), strict=True):
         if cell.kind == "code":
-            value = json.loads(file.text[cell.start : cell.end])
-            number, outputs = value.get("execution_count"), value.get("outputs")
-            found[name] = Result(
+            number, outputs = inside.get("execution_count"), inside.get("outputs")
+            results[name] = Result(
                 number if type(number) is int and 0 <= number < 2**31 else None,
                 [each for each in outputs if isinstance(each, dict)] if isinstance(outputs, list) else [],
             )
-    return found
+    metadata = value.get("metadata")
+    widgets = metadata.get("widgets") if isinstance(metadata, dict) else None
+    return FileOutputs(results, widgets.get(STATE_TYPE) if isinstance(widgets, dict) else None)
 
 
-def widget_states(state: Known) -> object:
-    """The states of widgets that a state of the file has, as it has them; None if it has none."""
-    found = notebook_metadata(state).get("widgets")
-    return found.get(STATE_TYPE) if isinstance(found, dict) else None
+def _value(file: NotebookFile) -> dict[str, Any]:
+    """The JSON of a notebook file, which may begin with a byte order mark."""
+    value: dict[str, Any] = json.loads(file.text.removeprefix("\ufeff") or "{}")
+    return value
 
 
 def encode_cells(

@@ -287,13 +287,12 @@ class Document:
         async with self._reading_outputs:
             records = self.records
             if records is not None and self._plain is not None and self._base.raw != records.read_raw:
-                from jpterm_like.files.notebook_file import cell_results, widget_states
+                from jpterm_like.files.notebook_file import file_outputs
 
                 base = self._base
-                found = await asyncio.to_thread(cell_results, base)
-                widgets = await asyncio.to_thread(widget_states, base)
+                found = await asyncio.to_thread(file_outputs, base)
                 if base is self._base:
-                    records.take_file(found, widgets)
+                    records.take_file(found.results, found.widgets)
                     records.read_raw = base.raw
 
     @property
@@ -992,9 +991,10 @@ class Document:
             self._gone_cells.follow(self._base, plain.known)
         self._base = plain.known._replace(is_chosen=is_chosen)
         if self.records is not None and self.records.read_raw is not None:
-            from jpterm_like.files.notebook_file import cell_results, widget_states
+            from jpterm_like.files.notebook_file import file_outputs
 
-            self.records.take_file(cell_results(self._base), widget_states(self._base))
+            found = file_outputs(self._base)
+            self.records.take_file(found.results, found.widgets)
             self.records.read_raw = self._base.raw
         self._tell_form()
         pad, set_back = self.pad, False

@@ -51,6 +51,18 @@ async def test_the_outputs_of_the_file_are_shown_to_those_who_ask(desk: Desk) ->
         assert desk.file(NAME).read_text() == TWO
 
 
+async def test_a_file_may_begin_with_a_byte_order_mark(desk: Desk) -> None:
+    """What stands in it is shown, and saving keeps the mark."""
+    desk.file(NAME).write_bytes(b"\xef\xbb\xbf" + TWO.encode())
+    async with desk.serve(autosave_s=None):
+        ann = await desk.join("ann", NAME)
+        ann.follow_outputs()
+        await until(lambda: lines(ann, "a") == "1", "the output")
+        ann.replace(len(ann.text), len(ann.text), " + 1")
+        await ann.save()
+        assert desk.file(NAME).read_bytes().startswith(b"\xef\xbb\xbf{")
+
+
 async def test_what_ran_is_saved_and_nothing_else_changes(desk: Desk) -> None:
     file = desk.file(NAME)
     file.write_text(TWO)

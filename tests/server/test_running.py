@@ -16,7 +16,6 @@ from jpterm_like.client.events import KernelWanted, RequestFailed
 from jpterm_like.client.session import Session
 from jpterm_like.files import notebook_file
 from jpterm_like.files.charsets import Known
-from jpterm_like.notebook.ipynb import Result
 from jpterm_like.notebook.outputs import Asks
 from jpterm_like.notebook.runs import shown_run
 from jpterm_like.server import runner
@@ -123,13 +122,13 @@ async def test_cells_run_in_the_order_in_which_they_were_asked_for(
 ) -> None:
     """Also right after the notebook was opened, while the outputs of its file are still being read for the first of them."""
     write(desk, "print one", "print two", "print three")
-    read, waits = notebook_file.cell_results, [0.2, 0.1]
+    read, waits = notebook_file.file_outputs, [0.2, 0.1]
 
-    def slowly(state: Known) -> dict[str, Result]:
-        time.sleep(waits.pop(0) if waits else 0.0)
+    def slowly(state: Known) -> notebook_file.FileOutputs:
+        time.sleep(waits.pop(0) if waits else 0.0)  # those who come later would be done before the first
         return read(state)
 
-    monkeypatch.setattr(notebook_file, "cell_results", slowly)
+    monkeypatch.setattr(notebook_file, "file_outputs", slowly)
     kernels = FakeKernels()
     async with running(desk, kernels):
         ann = await desk.join("ann", NAME)
