@@ -80,6 +80,13 @@ async def connect(folder: Path) -> KeeperLine:
     Raises:
         KernelError: there is none, it cannot be started, or it does not answer.
     """
+    try:
+        return await _connect(folder)
+    except KeeperGone:  # it died between the look for it and the connection
+        return await _connect(folder)
+
+
+async def _connect(folder: Path) -> KeeperLine:
     await asyncio.to_thread(ensure_keeper, folder)
     description = read_description(folder)
     reader, writer, greeting = await _open(description)
