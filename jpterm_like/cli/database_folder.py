@@ -47,7 +47,7 @@ _OF_FILE: Final = (PENDING_WRITE, "next", ACCESS, CARRIED)
 
 @dataclass
 class Outcome:
-    """What became of the texts."""
+    """How many texts were carried, and which were not."""
 
     made: int = 0
     same: int = 0
@@ -61,7 +61,7 @@ class _Text(NamedTuple):
 
     store: NewStore
     raw: bytes | None
-    """What its plain file holds; None: it has none."""
+    """The bytes of its plain file; None if it has no file."""
 
 
 def export_database(address: str, folder: Path) -> Outcome:

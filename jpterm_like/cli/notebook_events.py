@@ -1,4 +1,4 @@
-"""What happens in a notebook, for `pipe`: runs, what they give and ask, and the kernel."""
+"""The events of a notebook that `pipe` prints: of runs, of their outputs and questions, and of the kernel."""
 
 from __future__ import annotations
 

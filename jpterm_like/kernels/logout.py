@@ -23,7 +23,7 @@ def ends_kernels(root: Path = Path("/"), *, is_root: bool = False) -> bool:
     if is_root or not (root / "run/systemd/system").is_dir() or not _is_in_session(root):
         return False
     found = [(mark, value.lower()) for text in _texts(root) for mark, value in _SETTING.findall(text)]
-    # What is commented out is the default that this systemd was built with.
+    # A line that is commented out shows the default of this systemd.
     for wanted in ("", "#"):
         values = [value for mark, value in found if mark == wanted]
         if values:

@@ -110,7 +110,7 @@ class Cluster:
         leader = int((self.data / "postmaster.pid").read_text().split()[0])
         os.kill(leader, signal.SIGQUIT)  # its children end with it; a SIGKILL leaves them for a while
         while Path(f"/proc/{leader}").exists():
-            time.sleep(0.01)
+            time.sleep(0.01)  # nobody tells when a process of another parent has ended
 
     def address(self, database: str = "postgres") -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"

@@ -35,7 +35,7 @@ def wait_for(look: Callable[[], T]) -> T:
     deadline = time.monotonic() + 20
     while not (found := look()):
         assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
+        time.sleep(0.02)  # the database tells nobody of this
     return found
 
 
@@ -111,7 +111,7 @@ def test_mistake_a_document_is_taken_before_a_write_under_way_is_seen(node: Node
         writing.execute("INSERT INTO jp_log VALUES (%s, 1, 1, 'late')", (state.document,))
         other = node().engine
         taking = threads.submit(other.take, b"notes.md", "two", 6)
-        time.sleep(0.3)
+        time.sleep(0.3)  # a statement that does not wait is done in some milliseconds
         assert not taking.done(), "it waits for the write"
         writing.commit()
         taken = taking.result(5)
@@ -128,7 +128,7 @@ def test_mistake_a_write_goes_on_after_the_document_was_taken(node: Nodes, datab
         taking.execute("UPDATE jp_doc SET fence = 6, node = 'two' WHERE id = %s", (state.document,))
         write = Write(state.document, 5, 0, 1, [Entry(1, 1, b"ghost")])
         writing = threads.submit(engine.write, [write])
-        time.sleep(0.3)
+        time.sleep(0.3)  # a statement that does not wait is done in some milliseconds
         assert not writing.done()
         taking.commit()
         assert writing.result(5) == set()
@@ -247,7 +247,7 @@ def test_the_lease_is_renewed_by_a_thread_of_its_own(database: str, cluster: Clu
         deadline = time.monotonic() + 10
         while cluster.sql(looks, "jp")[0][1] == first:
             assert time.monotonic() < deadline
-            time.sleep(0.05)
+            time.sleep(0.05)  # the row changes at the next beat, of which nobody tells
     finally:
         storage.close()
     assert cluster.sql("SELECT id FROM jp_node", "jp") == [], "a node that ends is gone at once"
@@ -283,7 +283,7 @@ def test_appending_does_not_wait_for_the_database(node: Nodes, database: str) ->
         syncing = threading.Thread(target=storage.commit, args=([store],))
         store.append(records(b"a"))
         syncing.start()
-        time.sleep(0.1)
+        time.sleep(0.1)  # by now the thread waits for the row
         began = time.monotonic()
         store.append(records(b"b"))
         assert time.monotonic() - began < 0.1
