@@ -540,7 +540,7 @@ class Fold:
                 self.output(name).add(error_part(content))
 
     def _of_run(self, kind: str, content: Mapping[str, Any], run: Run, now_ms: int) -> None:
-        """What the kernel says of a run, besides its outputs."""
+        """Fold a message about a run that is no output: its number, a question, its reply."""
         match kind:
             case "execute_input":
                 if (count := count_of(content.get("execution_count"))) is not None:

@@ -134,7 +134,9 @@ class ShownOutputs:
         return made
 
     def _make(self, cell: str, run: Run) -> CellOutputs:
-        items = [self._with_widget(item, cell) for item in self._items(run.id, is_over=run.is_over)]
+        items = [
+            self._with_widget(item, cell, [WIDGETS_MAX]) for item in self._items(run.id, is_over=run.is_over)
+        ]
         return CellOutputs(self._versions.get(cell, 1), self._badge(run), _joined(items), run.state == "runs")
 
     def _items(self, name: str, *, is_over: bool) -> list[Item]:
@@ -163,13 +165,10 @@ class ShownOutputs:
 
     # ------------------------------------------------------------------ widgets
 
-    def _with_widget(self, item: Item, cell: str) -> Item:
-        """A display with the widget that it shows, if that is known."""
+    def _with_widget(self, item: Item, cell: str, left: list[int], inside: tuple[str, ...] = ()) -> Item:
+        """An item of a cell; if it is a display of a widget that is known, that. For `left` and `inside` see `_widget`."""
         name = viewed(item.data.get(VIEW_TYPE)) if isinstance(item, Display) else ""
-        if not name:
-            return item
-        self._seen_in.setdefault(name, set()).add(cell)
-        return self._widget(name, cell, [WIDGETS_MAX], ()) or item
+        return (self._widget(name, cell, left, inside) if name else None) or item
 
     def _widget(self, name: str, cell: str, left: list[int], inside: tuple[str, ...]) -> Widget | None:
         """A widget as it is now, with those in it; None if it is not known, or there are too many, or it is in itself."""
@@ -189,15 +188,11 @@ class ShownOutputs:
         items: list[Item] = []
         if model.model == "OutputModel":
             given = [*items_of(state.get("outputs")), *self._items(OUTPUT_HEAD + name, is_over=True)]
-            items = [self._nested(item, cell, left, (*inside, name)) for item in given]
+            items = [self._with_widget(item, cell, left, (*inside, name)) for item in given]
         return Widget(
             name, model.model, dict(sorted(state.items())), tuple(children), _joined(items), model.keeper == self._keeper and bool(self._keeper),
             model.by, self._is_hidden(state, cell),
         )  # fmt: skip
-
-    def _nested(self, item: Item, cell: str, left: list[int], inside: tuple[str, ...]) -> Item:
-        name = viewed(item.data.get(VIEW_TYPE)) if isinstance(item, Display) else ""
-        return (self._widget(name, cell, left, inside) if name else None) or item
 
     def _is_hidden(self, state: Mapping[str, Any], cell: str) -> bool:
         layout = state.get("layout")

@@ -16,6 +16,7 @@ from jpterm_like.notebook.widget_moves import CLICK, MOVABLE, problem
 from jpterm_like.notebook.widgets import (
     MODELS_MAX,
     OUTPUT_HEAD,
+    REFERENCE,
     STATES_BYTES_MAX,
     Model,
     Widgets,
@@ -267,7 +268,7 @@ class WidgetFold:
 def _end(value: Any) -> tuple[str, str] | None:
     """An end of a link: ["IPY_MODEL_ID", "value"]."""
     if isinstance(value, list) and len(value) == 2 and all(isinstance(each, str) for each in value):
-        return value[0].removeprefix("IPY_MODEL_"), value[1]
+        return value[0].removeprefix(REFERENCE), value[1]
     return None
 
 

@@ -67,14 +67,14 @@ def _is_valid(model: str, state: Mapping[str, Any], value: Any) -> bool:
     if model in INTEGERS:
         return type(value) is int and abs(value) < 2**53 and _is_within(model, state, value)
     if model in NUMBERS:
-        return _is_number(value) and _is_within(model, state, value)
+        return is_number(value) and _is_within(model, state, value)
     if model in RANGES:
         kind = int if model.startswith("Int") else (int, float)
         return (
             isinstance(value, list)
             and len(value) == 2
             and all(
-                _is_number(each) and isinstance(each, kind) and _is_within(model, state, each)
+                is_number(each) and isinstance(each, kind) and _is_within(model, state, each)
                 for each in value
             )
             and value[0] <= value[1]
@@ -93,7 +93,8 @@ def _is_valid(model: str, state: Mapping[str, Any], value: Any) -> bool:
     return indices and len(set(value)) == len(value)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value of a state is a number that can be drawn and compared: none that JSON does not have."""
     return type(value) in (int, float) and math.isfinite(value) and abs(value) < 1e300
 
 
@@ -103,7 +104,7 @@ def _is_within(model: str, state: Mapping[str, Any], value: float) -> bool:
     high: Any = state.get("max")
     if model == "FloatLogSliderModel":
         return value > 0
-    return not (_is_number(low) and value < low) and not (_is_number(high) and value > high)
+    return not (is_number(low) and value < low) and not (is_number(high) and value > high)
 
 
 def _is_date(value: Any) -> bool:

@@ -344,6 +344,14 @@ class Admission:
         if connection.merge_turns.pop(number, None) is not None:
             connection.documents[number].merge_lock.release()
 
+    def leave_all(self, connection: Connection) -> None:
+        """Take a connection that has ended out of all of its documents, and let nobody wait for its answers."""
+        for number in list(connection.documents):
+            self.leave(connection, number)
+            connection.link.detach(number)
+        for question in list(connection.pings):
+            self.note_answer(connection, question)
+
     def leave(self, connection: Connection, number: int) -> None:
         """Take a channel out of its document."""
         self.end_turn(connection, number)

@@ -327,14 +327,7 @@ def _begin(name: str, path: Path, inside: Root | None, plain: PlainFile | None, 
         store.write_blob("base", plain.raw)
     if base.cells is not None:
         mark_as_cells(store)
-    saver = Saver(pad, store, Version(), genesis=text.encode("utf-8"))
-    if base.cells is not None or store.size_since_snapshot:
-        saver.compact()  # the rest of an older history must not precede it
-    else:
-        saver.begin()
-    with contextlib.suppress(StorageError):  # then the next group commit tries again
-        store.sync()
-        pad.stored = saver.written
+    saver = begin_history(pad, text, store, is_marked=base.cells is not None)
     return Document(name, path, inside, pad, saver, plain, base, base.raw if plain else None)
 
 
@@ -392,3 +385,20 @@ def _decoded(note: bytes) -> FileImport | None:
         return FileImport.decode(note)
     except ForeignOp:
         return None  # the text itself is there all the same
+
+
+def begin_history(pad: Pad, text: str, store: Store, *, is_marked: bool = False) -> Saver:
+    """Begin a history with the text of a new pad, and flush it if the disk lets us; else the next group commit tries again.
+
+    Args:
+        is_marked: whether the store says already what kind of text it has.
+    """
+    saver = Saver(pad, store, Version(), genesis=text.encode("utf-8"))
+    if is_marked or store.size_since_snapshot:
+        saver.compact()  # the rest of an older history must not precede it
+    else:
+        saver.begin()
+    with contextlib.suppress(StorageError):
+        store.sync()
+        pad.stored = saver.written
+    return saver

@@ -147,8 +147,4 @@ class RelayedGuests:
     def _leave(self, key: tuple[Connection, int, int], guest: RelayedConnection) -> None:
         del self._guests[key]
         self._connections.discard(guest)
-        for number in list(guest.documents):
-            self._admission.leave(guest, number)
-            guest.link.detach(number)
-        for question in list(guest.pings):
-            self._admission.note_answer(guest, question)
+        self._admission.leave_all(guest)

@@ -159,8 +159,8 @@ class Runner:
         """The folder of the keeper that is known to be on the disk; nothing is sent to another one."""
         self._asked: set[str] = set()
         """Runs that the keeper was asked to send, until it notes that."""
-        self._asked_states: set[str] = set()
-        """The keepers that were asked for the states of all widgets."""
+        self._has_asked_states = False
+        """Whether this kernel was asked for the states of all widgets."""
         self._unstored_runs: set[str] = set()
         """Runs that are not sent yet, because they are not on the disk."""
         self._unstored: deque[tuple[int, int]] = deque()
@@ -329,8 +329,8 @@ class Runner:
         line, fold = self._line, self._fold
         if line is None or fold.running():
             return
-        if fold.asks_states and fold.keeper not in self._asked_states:
-            self._asked_states.add(fold.keeper)
+        if fold.asks_states and not self._has_asked_states:
+            self._has_asked_states = True
             self._start_task(self._ask_states(line))
         waiting = fold.widgets.waiting_for_subshell(fold.keeper, self._greeted)
         if waiting and not self._is_tended and not fold.subshell:
@@ -439,7 +439,7 @@ class Runner:
         line = self._line = await self._kernels.connect(folder)
         self._asked.clear()
         self._greeted.clear()
-        self._asked_states.clear()
+        self._has_asked_states = False
         self._is_tended = False
         loop = asyncio.get_running_loop()
         turn = loop.time()

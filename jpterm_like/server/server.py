@@ -313,11 +313,7 @@ class Server:
             if is_relay:
                 self._guests.leave_all(connection)
             self.relays.leave_all(connection)
-            for number in list(connection.documents):
-                self._admission.leave(connection, number)
-                connection.link.detach(number)
-            for question in list(connection.pings):
-                self._admission.note_answer(connection, question)
+            self._admission.leave_all(connection)
             self.connections.discard(connection)
             # Break the reference cycle: the memory is freed now and not by the garbage collector, whose passes are delayed.
             connection.conversation = None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
-from crdt import TextBuffer, Version
+from crdt import TextBuffer
 from jpterm_like.errors import SAVING_WRITES, JptermError
 from jpterm_like.files.charsets import Known
 from jpterm_like.files.encoding import Form, NotInCharset, text_in
@@ -17,6 +16,7 @@ from jpterm_like.saver import Saver, restore
 from jpterm_like.server.absence import ABSENT
 from jpterm_like.server.charset_note import CHARSET, known_by
 from jpterm_like.server.document import Document, encode_file
+from jpterm_like.server.load_document import begin_history
 from jpterm_like.server.shared_texts import TEXT
 from jpterm_like.storage.base import NewerRelease, StorageError, Store
 from jpterm_like.sync.pad import Pad
@@ -104,14 +104,7 @@ def open_stored_document(
     if buffer is None:
         text = "" if noted is None else text_in(base)
         pad = Pad(TextBuffer.genesis(text, author=DISK))
-        saver = Saver(pad, store, Version(), genesis=text.encode("utf-8"))
-        if store.size_since_snapshot:
-            saver.compact()  # the rest of an older history must not precede it
-        else:
-            saver.begin()
-        with contextlib.suppress(StorageError):  # then the next group commit tries again
-            store.sync()
-            pad.stored = saver.written
+        saver = begin_history(pad, text, store)
     else:
         pad = kept.pad()
         # The lease was committed before this was read, so it is on all disks that it has to be on.

@@ -9,29 +9,16 @@ from __future__ import annotations
 import pytest
 
 from tests.nodes.weather import Story
-from tests.sync.network import simulate
+from tests.sync.network import live_through
 
 PARTS = 2
 
 
 def run(seed: int) -> None:
-    lived: list[Story] = []
-
-    async def live(chance) -> None:  # type: ignore[no-untyped-def]
-        lived.append(Story(chance))
-        await lived[0].live()
-
-    try:
-        with pytest.MonkeyPatch.context() as patches:
-            patches.setattr(
-                "jpterm_like.saver.COMPACT_BYTES", 400
-            )  # snapshots remove what the log has before them
-            simulate(seed, live)
-    except BaseException as problem:
-        for one in lived:
-            problem.add_note("what happened: " + ", ".join(one.happened))
-        problem.add_note(f"replay it with: pytest tests/nodes/test_cluster.py --seed {seed}")
-        raise
+    with pytest.MonkeyPatch.context() as patches:
+        # Snapshots remove what the log has before them.
+        patches.setattr("jpterm_like.saver.COMPACT_BYTES", 400)
+        live_through(seed, Story, "tests/nodes/test_cluster.py")
 
 
 @pytest.fixture

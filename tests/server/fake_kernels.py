@@ -105,6 +105,16 @@ class FakeKeeper:
         self.note("exit", content={"code": code})
 
 
+async def any_of(*events: asyncio.Event) -> None:
+    """Wait until one of these has happened."""
+    waiting = [asyncio.ensure_future(each.wait()) for each in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waiting:
+            each.cancel()
+
+
 class FakeLine:
     def __init__(self, keeper: FakeKeeper) -> None:
         self._keeper = keeper
@@ -114,12 +124,7 @@ class FakeLine:
         died = self._keeper.died
         while True:
             while at >= len(self._keeper.log):
-                waiting = [asyncio.ensure_future(each.wait()) for each in (self._keeper.grown, died)]
-                try:
-                    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    for each in waiting:
-                        each.cancel()
+                await any_of(self._keeper.grown, died)
                 if died.is_set():
                     raise CannotRun("The keeper has gone.")
             at += 1

@@ -25,7 +25,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import pytest
 
@@ -45,7 +45,7 @@ from jpterm_like.sync import wire
 from jpterm_like.sync.pad import Pad
 from jpterm_like.transports.base import CannotConnect
 from jpterm_like.transports.memory import MemoryTransport, pair
-from tests.storage.drive import MemoryDrive
+from tests.storage.drive import MemoryDrive, ProcessEnded
 
 MAY_WANDER = (wire.Changes, wire.Stored, wire.Presence)
 """Messages that may come twice or out of their order."""
@@ -107,6 +107,46 @@ def simulate(seed: int, main: Callable[[random.Random], Coroutine[Any, Any, None
                 task.cancel()
             loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
+
+
+class Life(Protocol):
+    """What happens in one seed."""
+
+    happened: list[str]
+
+    async def live(self) -> None: ...
+
+
+LifeT = TypeVar("LifeT", bound=Life)
+
+
+def live_through(
+    seed: int, make: Callable[[random.Random], LifeT], replay: str, mistakes: list[str] | None = None
+) -> LifeT:
+    """Play one seed. A failure says what happened in it, and how to play it again.
+
+    Args:
+        replay: what pytest is to be given for that, besides the seed.
+        mistakes: what is logged meanwhile; only deaths that were played may be among it.
+    """
+    lived: list[LifeT] = []
+
+    async def live(chance: random.Random) -> None:
+        lived.append(make(chance))
+        await lived[0].live()
+
+    try:
+        simulate(seed, live)
+        if mistakes is not None:
+            ended = (Killed.__name__, ProcessEnded.__name__)
+            mistakes[:] = [it for it in mistakes if not any(name in it for name in ended)]
+            assert not mistakes, mistakes[0]
+    except BaseException as problem:
+        for one in lived:
+            problem.add_note("what happened: " + ", ".join(one.happened))
+        problem.add_note(f"replay it with: pytest {replay} --seed {seed}")
+        raise
+    return lived[0]
 
 
 @dataclass

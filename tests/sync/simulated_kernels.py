@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from jpterm_like.server.runner import CannotRun, WasSent
 from tests.notebook.test_fold import Said
+from tests.server.fake_kernels import any_of
 
 FLUSH_S = 0.05
 SETTLE_S = 2.0
@@ -175,12 +176,7 @@ class SimulatedKeeper:
                 if self._log[at].kind == "exit":
                     return
             else:
-                waiting = [asyncio.ensure_future(each.wait()) for each in (self.grown, died)]
-                try:
-                    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    for each in waiting:
-                        each.cancel()
+                await any_of(self.grown, died)
             if died.is_set():
                 raise CannotRun("The keeper has gone.")
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.drive import ProcessEnded
-from tests.sync.climates import CLIMATES, Climate, Folder
-from tests.sync.network import Killed, simulate
+from tests.sync.climates import CLIMATES, Folder
+from tests.sync.network import live_through
 
 __all__ = ["Folder"]
 
@@ -23,22 +22,8 @@ PARTS = 4
 
 def run(climate: str, seed: int, root: Path, mistakes: list[str]) -> None:
     """One seed, in a fresh folder. `mistakes` are what is logged meanwhile."""
-    lived: list[Climate] = []
-
-    async def live(chance) -> None:  # type: ignore[no-untyped-def]
-        lived.append(CLIMATES[climate](chance, root))
-        await lived[0].live()
-
-    try:
-        simulate(seed, live)
-        ended = (Killed.__name__, ProcessEnded.__name__)
-        mistakes[:] = [it for it in mistakes if not any(name in it for name in ended)]
-        assert not mistakes, mistakes[0]
-    except BaseException as problem:
-        for one in lived:
-            problem.add_note("what happened: " + ", ".join(one.happened))
-        problem.add_note(f"replay it with: pytest tests/sync/test_network.py -k {climate} --seed {seed}")
-        raise
+    replay = f"tests/sync/test_network.py -k {climate}"
+    live_through(seed, lambda chance: CLIMATES[climate](chance, root), replay, mistakes)
 
 
 @pytest.fixture

@@ -16,9 +16,8 @@ from jpterm_like.client.events import RequestFailed
 from jpterm_like.client.session import Session
 from jpterm_like.notebook.runs import Run, outputs_json, parts_of_run, shown_run
 from jpterm_like.server.connections import OpenDocument
-from tests.storage.drive import ProcessEnded
 from tests.sync.climates import Outages
-from tests.sync.network import Disk, Killed, Peer, session_of, simulate
+from tests.sync.network import Disk, Peer, live_through, session_of, simulate
 from tests.sync.simulated_kernels import FLUSH_S, Execution, SimulatedKernels
 
 CELLS = "ab"
@@ -179,23 +178,8 @@ class Notebooks(Outages):
 
 def run(seed: int, root: Path, mistakes: list[str]) -> Notebooks:
     """One seed, in a fresh folder."""
-    lived: list[Notebooks] = []
-
-    async def live(chance: random.Random) -> None:
-        lived.append(Notebooks(chance, root))
-        await lived[0].live()
-
-    try:
-        simulate(seed, live)
-        ended = (Killed.__name__, ProcessEnded.__name__)
-        mistakes[:] = [it for it in mistakes if not any(name in it for name in ended)]
-        assert not mistakes, mistakes[0]
-    except BaseException as problem:
-        for one in lived:
-            problem.add_note("what happened: " + ", ".join(one.happened))
-        problem.add_note(f"replay it with: pytest tests/sync/test_notebook_networks.py --seed {seed}")
-        raise
-    return lived[0]
+    replay = "tests/sync/test_notebook_networks.py"
+    return live_through(seed, lambda chance: Notebooks(chance, root), replay, mistakes)
 
 
 @pytest.mark.amount

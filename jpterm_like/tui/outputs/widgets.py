@@ -29,6 +29,7 @@ from jpterm_like.notebook.widget_moves import (
     SPANS,
     SWITCHES,
     TEXTS,
+    is_number,
 )
 from jpterm_like.tui.outputs.html import lines_of_html
 from jpterm_like.tui.outputs.look import Look
@@ -104,7 +105,6 @@ class WidgetRows(NamedTuple):
 
     rows: list[list[Segment]]
     places: list[Place]
-    waits: bool
 
 
 def controls(widget: Widget) -> Iterator[Widget]:
@@ -160,7 +160,7 @@ class WidgetRenderer:
                 row.append(Segment(" " * left, self._look.text))
             rows.append(row)
         places = [place for place in box.places if place.row < len(rows) and place.start < self._width]
-        return WidgetRows(rows, places, False)
+        return WidgetRows(rows, places)
 
     # ------------------------------------------------------------------ layout
 
@@ -449,19 +449,14 @@ class WidgetRenderer:
         )
 
 
-def share_of(widget: Widget, value: Any) -> float:
-    """Where a value is between the ends of a slider: from 0 to 1."""
-    return _share(widget, value)
-
-
 def _share(widget: Widget, value: Any) -> float:
     low, high = ends_of(widget)
     if widget.model == "FloatLogSliderModel":
         base: Any = widget.state.get("base")
-        if not _is_number(value) or value <= 0 or not _is_number(base) or base <= 1:
+        if not is_number(value) or value <= 0 or not is_number(base) or base <= 1:
             return 0.0
         value = math.log(value, base)
-    if not _is_number(value) or high <= low:
+    if not is_number(value) or high <= low:
         return 0.0
     return float(min(1.0, max(0.0, (value - low) / (high - low))))
 
@@ -473,7 +468,7 @@ def ends_of(widget: Widget) -> tuple[float, float]:
         return 0, max(0, len(_texts(state.get("_options_labels"))) - 1)
     low: Any = state.get("min")
     high: Any = state.get("max")
-    return (low if _is_number(low) else 0), (high if _is_number(high) else 100)
+    return (low if is_number(low) else 0), (high if is_number(high) else 100)
 
 
 def date_text(value: Mapping[str, Any]) -> str:
@@ -488,10 +483,6 @@ def _number(value: Any) -> str:
     if type(value) is float:
         return f"{value:.6g}"
     return str(value)[:40] if type(value) is int and abs(value) < 10**30 else ""
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and abs(value) < 1e300
 
 
 def _hashable(value: Any) -> Any:
