@@ -6,10 +6,18 @@ import asyncio
 import contextlib
 import os
 import signal
+from typing import Final
+
+END_S: Final = 5.0
+"""How long the end of a killed process is waited for by who is cancelled meanwhile, in seconds."""
 
 
 async def end(process: asyncio.subprocess.Process) -> None:
-    """Kill a process with whatever it has started, if it runs, and wait for its end."""
+    """Kill a process with whatever it has started, if it runs, and wait for its end.
+
+    Who is cancelled meanwhile waits as well: a loop that closes cancels everything, and what has ended shall be told to
+    the system before. It comes out as the cancellation.
+    """
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     # `wait` ends when the pipes do, too: one that nobody reads on, or that a process outside the group holds, never does.
@@ -17,4 +25,12 @@ async def end(process: asyncio.subprocess.Process) -> None:
     for number in range(3):
         if (pipe := transport.get_pipe_transport(number)) is not None:
             pipe.close()
-    await process.wait()
+    try:
+        await process.wait()
+    except asyncio.CancelledError:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_S):
+                await process.wait()
+        raise
+    finally:
+        transport.close()
