@@ -18,19 +18,19 @@ hypothesis.settings.load_profile("any machine")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of the tests with chance in them, so that the suite takes minutes; `tests/trust/__main__.py` has more."""
-    parser.addoption("--seeds", type=int, default=250, help="how many seeds the network simulation tries")
-    parser.addoption("--clusters", type=int, default=100, help="how many clusters are simulated")
+    parser.addoption("--seeds", type=int, default=100, help="how many seeds the network simulation tries")
+    parser.addoption("--clusters", type=int, default=40, help="how many clusters are simulated")
     parser.addoption("--seed", type=int, default=None, help="try this one seed only")
     parser.addoption("--cuts", type=int, default=40, help="how often the power goes")
-    parser.addoption("--frames", type=int, default=12_000, help="how many frames of nonsense are sent")
+    parser.addoption("--frames", type=int, default=5_000, help="how many frames of nonsense are sent")
     parser.addoption("--partitions", type=int, default=25, help="how many rounds behind bad lines")
     parser.addoption("--rot", type=int, default=120, help="how many stored files are damaged")
     parser.addoption("--unions", type=int, default=100, help="how many histories of copied stores")
-    parser.addoption("--churn", type=int, default=10, help="how many documents come and go at a time")
+    parser.addoption("--churn", type=int, default=5, help="how many documents come and go at a time")
     parser.addoption("--identities", type=int, default=40, help="how many stories of copies and backups")
     parser.addoption("--rounds", type=int, default=15, help="how often real processes are killed")
     parser.addoption("--schedules", type=int, default=15, help="how many stories of people who come back")
-    parser.addoption("--writers", type=int, default=100, help="how many rounds against other programs")
+    parser.addoption("--writers", type=int, default=50, help="how many rounds against other programs")
     parser.addoption("--packs", type=int, default=2_000, help="how many hostile packs are read")
     parser.addoption(
         "--carriers", type=int, default=60, help="how many histories of devices and faulty places"
@@ -51,7 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rename-kills",
         type=int,
-        default=12,
+        default=5,
         help="at how many of a hundred system calls a rename is killed",
     )
     parser.addoption(

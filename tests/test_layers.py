@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -163,8 +164,13 @@ def imports_of(name: str, file: Path) -> Iterator[Import]:
                 yield Import(name, node.lineno, inner if inner in SOURCES else node.module)
 
 
-ALL = [each for name, file in SOURCES.items() for each in imports_of(name, file)]
-OURS = [each for each in ALL if each.module in SOURCES]
+@cache
+def all_imports() -> list[Import]:
+    return [each for name, file in SOURCES.items() for each in imports_of(name, file)]
+
+
+def our_imports() -> list[Import]:
+    return [each for each in all_imports() if each.module in SOURCES]
 
 
 def is_in(module: str, packages: tuple[str, ...]) -> bool:
@@ -207,7 +213,7 @@ def circles(arrows: dict[str, set[str]]) -> list[list[str]]:
 
 def test_imports_are_found() -> None:
     """The other tests here say nothing if the walk finds nothing."""
-    found = {(each.importer, each.module) for each in ALL}
+    found = {(each.importer, each.module) for each in all_imports()}
     assert ("jpterm_like.storage.drive", "jpterm_like.files.disk") in found
     assert ("jpterm_like.textdiff.merge", "crdt.patch") in found
     assert ("jpterm_like.sync.wire", "msgpack") in found
@@ -226,7 +232,7 @@ def test_every_folder_and_module_has_a_row() -> None:
 def test_arrows_point_down() -> None:
     wrong = [
         str(each)
-        for each in OURS
+        for each in our_imports()
         if not is_in(each.module, MAY_IMPORT[row_of(each.importer)])
         and row_of(each.importer) != row_of(each.module)
         and each.module != "jpterm_like"  # for its version
@@ -251,7 +257,7 @@ def test_the_picture_in_the_design_is_true() -> None:
     assert set(floor) == {name_of(row) for row in MAY_IMPORT} - {"jpterm_like", "__main__"}
     wrong = [
         str(each)
-        for each in OURS
+        for each in our_imports()
         if (importer := name_of(each.importer)) not in ("jpterm_like", "__main__")
         and (imported := name_of(each.module)) not in (importer, "jpterm_like")
         and floor[importer] >= floor[imported]
@@ -267,7 +273,7 @@ def test_the_map_in_the_design_has_a_row_for_each_folder_and_module() -> None:
 
 def test_no_module_imports_itself_through_others() -> None:
     arrows: dict[str, set[str]] = defaultdict(set)
-    for each in OURS:
+    for each in our_imports():
         arrows[each.importer].add(each.module)
     assert circles(arrows) == []
 
@@ -280,7 +286,7 @@ def test_no_folder_imports_itself_through_others() -> None:
         return module if folder in ("jpterm_like", "jpterm_like.tui") else folder
 
     arrows: dict[str, set[str]] = defaultdict(set)
-    for each in OURS:
+    for each in our_imports():
         if room(each.importer) != room(each.module) and each.module != "jpterm_like":
             arrows[room(each.importer)].add(room(each.module))
     assert circles(arrows) == []
@@ -290,7 +296,7 @@ def test_no_folder_imports_itself_through_others() -> None:
 def test_pure_folders_have_no_clock_no_chance_no_io(folder: str) -> None:
     wrong = [
         str(each)
-        for each in ALL
+        for each in all_imports()
         if is_in(each.importer, (folder,))
         and each.module.split(".")[0] in IMPURE
         and (each.importer, each.module) not in EXCEPTIONS
@@ -316,7 +322,7 @@ def test_pure_folders_open_and_print_nothing_and_have_no_coroutines(folder: str)
 def test_crdt_needs_the_standard_library_only() -> None:
     wrong = [
         str(each)
-        for each in ALL
+        for each in all_imports()
         if is_in(each.importer, ("crdt",))
         and (each.importer, each.module)
         != ("crdt.mypyc_compat", "mypy_extensions")  # for type checkers alone
@@ -328,13 +334,18 @@ def test_crdt_needs_the_standard_library_only() -> None:
 
 @pytest.mark.parametrize("what", ONLY_IN)
 def test_what_one_place_knows_no_other_does(what: str) -> None:
-    importers = {each.importer for each in ALL if is_in(each.module, (what,))}
+    importers = {each.importer for each in all_imports() if is_in(each.module, (what,))}
     assert importers, f"nobody imports {what}"
     assert {importer for importer in importers if not is_in(importer, ONLY_IN[what])} == set()
 
 
-def calls_of(file: Path) -> Iterator[tuple[str, str]]:
-    """Each call in a file: the last name of what it is called on ("" for a plain function), and the name of the function."""
+@cache
+def calls_of(file: Path) -> frozenset[tuple[str, str]]:
+    """The calls in a file: the last name of what it is called on ("" for a plain function), and the name of the function."""
+    return frozenset(_calls(file))
+
+
+def _calls(file: Path) -> Iterator[tuple[str, str]]:
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         if not isinstance(node, ast.Call):
             continue
@@ -362,7 +373,7 @@ CALLED_ONLY_IN = {
 
 @pytest.mark.parametrize("call", CALLED_ONLY_IN, ids=".".join)
 def test_a_call_that_one_module_makes_no_other_does(call: tuple[str, str]) -> None:
-    callers = {name for name, file in SOURCES.items() if call in set(calls_of(file))}
+    callers = {name for name, file in SOURCES.items() if call in calls_of(file)}
     assert callers, f"nobody calls {call}"
     assert {caller for caller in callers if not is_in(caller, CALLED_ONLY_IN[call])} == set()
 
@@ -372,11 +383,11 @@ def test_one_module_of_the_storage_calls_the_system() -> None:
     system = {"os", "fcntl", "shutil", "tempfile", "mmap", "io"}
     callers = {
         each.importer
-        for each in ALL
+        for each in all_imports()
         if is_in(each.importer, ("jpterm_like.storage",)) and each.module.split(".")[0] in system
     }
     assert callers - {"jpterm_like.storage.memory"} == {"jpterm_like.storage.drive"}
-    files = {each.importer for each in OURS if is_in(each.importer, ("jpterm_like.storage",))
+    files = {each.importer for each in our_imports() if is_in(each.importer, ("jpterm_like.storage",))
              and is_in(each.module, ("jpterm_like.files",))}  # fmt: skip
     assert files == {"jpterm_like.storage.drive"}
 
@@ -407,22 +418,23 @@ PRIVATE_OF_TEXTUAL = {
 
 def test_private_names_of_textual_are_used_in_one_place() -> None:
     """Private is what begins with an underscore and is defined nowhere in our own modules."""
-    trees = {name: ast.parse(file.read_text("utf-8")) for name, file in SOURCES.items()}
     ours = {"_replace", "_fields", "_asdict"}  # of named tuples
-    for tree in trees.values():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Store):
-                ours.add(node.attr if isinstance(node, ast.Attribute) else node.id)
+    read: dict[str, set[str]] = defaultdict(set)
+    for name, file in SOURCES.items():
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Attribute):
+                if isinstance(node.ctx, ast.Store):
+                    ours.add(node.attr)
+                elif re.match(r"_(?!_)", node.attr):
+                    read[name].add(node.attr)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                ours.add(node.id)
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 ours.add(node.name)
-    used: dict[str, set[str]] = defaultdict(set)
-    for name, tree in trees.items():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and re.match(r"_(?!_)", node.attr) and node.attr not in ours:
-                used[name].add(node.attr)
-    for each in ALL:
+    used = {name: names - ours for name, names in read.items() if names - ours}
+    for each in all_imports():
         if re.match(r"(textual|rich)\._", each.module):
-            used[each.importer].add(each.module)
+            used.setdefault(each.importer, set()).add(each.module)
     users = {name: names for name, names in used.items() if is_in(name, ("jpterm_like.tui",))}
     assert "jpterm_like.tui.render.screen" in users
     assert {
