@@ -57,7 +57,10 @@ def _line_end(editor: Editing) -> int:
 
 
 def _text_start(editor: Editing) -> int:
-    return 0
+    """The start of the text; in a notebook, of its first cell, below the rule: typing there would break the rule."""
+    lines = editor.text_layout.lines
+    has_rule = is_notebook(editor.session.title) and len(lines) > 1 and _is_rule(editor, 0)
+    return lines.start(1) if has_rule else 0
 
 
 def _text_end(editor: Editing) -> int:
@@ -142,7 +145,7 @@ def do_select_line_end(editor: Editing) -> None:
 
 
 def do_select_text_start(editor: Editing) -> None:
-    editor.go(_text_start(editor), select=True)
+    editor.go(0, select=True)
 
 
 def do_select_text_end(editor: Editing) -> None:
@@ -188,8 +191,10 @@ def _vertical(editor: Editing, count: int, select: bool = False) -> None:
     there = step(row, section, count)
     if not select and is_notebook(editor.session.title) and _is_rule(editor, there[0]):
         there = step(*there, 1 if count > 0 else -1)  # over the rule between two cells
-    if there == (row, section):  # the first or last row: go to the start or end of the text
-        editor.go(0 if count < 0 else editor.text_layout.lines.size, select, goal)
+    lines, start = editor.text_layout.lines, 0 if select else _text_start(editor)
+    # The first or last row: go to the start or end of the text.
+    if there == (row, section) or (count < 0 and lines.start(there[0]) < start):
+        editor.go(start if count < 0 else lines.size, select, goal)
     else:
         editor.go(editor.view.offset_of(*there, goal), select, goal)
 

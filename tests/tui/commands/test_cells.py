@@ -18,8 +18,16 @@ async def test_up_and_down_pass_over_a_marker() -> None:
         TWO.replace("one", "o|ne"),
         "presses down", TWO.replace("- two", "-| two"),
         "presses up", TWO.replace("one", "o|ne"),
-        "presses up", "#| %% id=a⏎one⏎# %% [markdown] id=b⏎- two",
+        "presses up", TWO.replace("one", "|one"),
+        "presses up", TWO.replace("one", "|one"),
     )  # fmt: skip
+
+
+async def test_the_first_line_of_a_notebook_is_below_its_first_marker() -> None:
+    """What is typed after ctrl+home went into the marker, which then was none."""
+    for keys in ("ctrl+home", "ctrl+end ctrl+home", "up up up", "pageup pageup"):
+        await cells(TWO.replace("one", "on|e"), f"presses {keys}", "types X", TWO.replace("one", "X|one"))
+    await cells(TWO.replace("one", "on|e"), "presses ctrl+shift+home backspace", f"|{TWO[TWO.index('e') :]}")
 
 
 async def test_deleting_a_line_end_beside_a_marker_joins_the_cells() -> None:
