@@ -107,7 +107,8 @@ def _code_cells(editor: Editing, end: int) -> list[str]:
     return [part.id for part in parts if part.kind == "code" and part.id and part.start < end]
 
 
-def _run(editor: Editing, cells: list[str]) -> None:
+def _run(editor: Editing, cells: list[str], *, restarts: bool = False) -> None:
+    """Run cells, with `restarts` in a kernel that is started anew; ask first if others wrote in them."""
     session = editor.session
     if not cells:
         editor.say("There is no cell of code to run.")
@@ -121,7 +122,7 @@ def _run(editor: Editing, cells: list[str]) -> None:
 
         def agree() -> None:
             outputs.known_writers.update(names)
-            _run(editor, cells)
+            _run(editor, cells, restarts=restarts)
 
         told = clean(" and ".join(names), 60)
         body = "They wrote in these cells since you opened the notebook. You are asked once for each name."
@@ -131,6 +132,8 @@ def _run(editor: Editing, cells: list[str]) -> None:
         editor.say("Looking for a kernel …")
 
     async def run() -> None:
+        if restarts:
+            await session.command_kernel("restart")
         try:
             await session.run_cells(cells)
         except KernelWanted:
@@ -157,17 +160,11 @@ def do_stop_kernel(editor: Editing) -> None:
 def do_restart_and_run(editor: Editing) -> None:
     if outputs_in(editor) is None:
         return
-    session = editor.session
-
-    async def restart() -> None:
-        await session.command_kernel("restart")
-        await session.run_cells(_code_cells(editor, len(session.buffer)))
-
     editor.ask_yes(
         "Restart the kernel and run all cells?",
         "Its variables are lost, for everybody in this notebook.",
         "Restart and run all",
-        lambda: editor.in_background(restart()),
+        lambda: _run(editor, _code_cells(editor, len(editor.session.buffer)), restarts=True),
     )
 
 

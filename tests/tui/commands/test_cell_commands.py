@@ -102,6 +102,25 @@ async def test_cells_that_others_wrote_are_told_once_before_they_run() -> None:
         assert asked[1:] == [("run", "a", "c")] * 2
 
 
+async def test_what_others_wrote_is_told_before_all_runs_in_a_new_kernel() -> None:
+    async with Story(size=(80, 24), title="a.ipynb") as one:
+        await one.go_on(f"ann: {TEXT.replace('one', 'o|ne')}   bob: {TEXT.replace('three', '|three')}")
+        asked, pilot = one.desks["ann"].asked, one.pilots["ann"]
+        await one.go_on("bob presses x")
+        await pilot.press("alt+shift+k")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Picker))
+        await pilot.press(*"restart and run", "enter")
+        for title in ("Restart the kernel and run all cells?", "Run what bob wrote?"):
+            await until(
+                pilot,
+                lambda title=title: isinstance(it := pilot.app.screen, Question) and title in str(it._title),
+            )
+            assert not asked
+            await pilot.press("enter")
+        await until(pilot, lambda: len(asked) == 2)
+        assert asked == [("restart",), ("run", "a", "c")]
+
+
 async def test_the_menu_asks_before_variables_are_lost() -> None:
     async with Story(size=(80, 24), title="a.ipynb") as one:
         asked = await begun(one, TEXT.replace("one", "o|ne"))
