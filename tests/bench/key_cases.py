@@ -270,6 +270,8 @@ def _fill() -> None:
         "%y",
         "t.",
         "m$",
+        "%t$",
+        "1,5000m$",
     ):
         for name, text in (("line of words", line_of_words), ("100,000 lines", words())):
             CASES[f"vi, {name}: :{ex}"] = Case(
@@ -302,6 +304,7 @@ def _fill() -> None:
         "q a j q 9 9 9 9 @ a",
         "* n n",
         "9 9 9 9 9 o x escape",
+        "9 9 9 R x escape",
     ):
         CASES[f"vi, 100,000 lines: {pressed}"] = Case(
             words(), keys(*pressed.split()), at(0.0, None, keys("escape")), options={"preset": "vi"}

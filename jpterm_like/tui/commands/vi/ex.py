@@ -297,15 +297,13 @@ class Ex:
             to = -1
         if to is None or rest.strip() or not -1 <= to < text.rows or (moves and first <= to < last):
             raise Failed("Lines are moved behind the line of a number: :m 5.")
-        lines = [text.line(row) for row in range(first, last + 1)]
+        lines, count = text.slice_rows(first, last), last - first + 1
+        text.put_rows(to + 1, lines)
+        row = to + count
         if moves:
-            text.put_rows(to + 1, lines)
-            shift = len(lines) if to < first else 0
+            shift = count if to < first else 0
             text.delete_rows(first + shift, last + shift)
-            row = to + len(lines) if to < first else to
-        else:
-            text.put_rows(to + 1, lines)
-            row = to + len(lines)
+            row -= count - shift
         text.go(Place(row, text.indent(row)))
 
     def _substitute(self, rows: list[int], after: str) -> Generator[None, Key, Any]:

@@ -121,15 +121,17 @@ class Insertion:
         vi = self._vi
         text = "".join(character for _, character in inserted)
         is_plain = (
-            vi.mode == "insert"
-            and not vi.editor.extras
+            not vi.editor.extras
             and all(len(character) == 1 and character.isprintable() for _, character in inserted)
             and not any(key.startswith(("ctrl+", "alt+")) for key, _ in inserted)
             and not has_marks(text)
             and not (again is not None and text.startswith(" "))  # the next line would be indented like it
         )
+        overwrites = vi.mode == "replace"
         if times * (len(text) + 1) > REPEATED_MAX:
             vi.editor.say(f"Not repeated: that would insert more than {REPEATED_MAX:,} characters.")
+        elif is_plain and overwrites:
+            self._overwrite_with(text * times)
         elif is_plain and again is not None:
             again(text, times)
         elif is_plain:
@@ -142,6 +144,17 @@ class Insertion:
                     again()
                 for key, character in inserted:
                     self.key(key, character)
+
+    def _overwrite_with(self, typed: str) -> None:
+        """Type letters over what stands at the caret, in one edit."""
+        text, caret = self._vi.text, self._vi.text.caret
+        end, length = caret, len(text.line(caret.row))
+        for _ in typed:
+            if end.column >= length:
+                break
+            end = text.right(end)
+        text.replace(caret, end, typed)
+        text.go(Place(caret.row, caret.column + len(typed)))
 
     def _overwrite(self, key: str, character: str) -> None:
         text, caret = self._vi.text, self._vi.text.caret

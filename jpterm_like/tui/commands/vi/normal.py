@@ -62,7 +62,7 @@ def _open(vi: Vi, below: bool) -> Keys:
         row = vi.text.caret.row
         line = vi.text.line(row)
         line = (indent_of(line) if vi.editor.auto_indent else "") + text
-        vi.text.put_rows(row + below, [line] * times)
+        vi.text.put_rows(row + below, "\n".join([line] * times))
         vi.text.go(Place(row + times * below, len(line)))
 
     again()

@@ -243,7 +243,7 @@ def put(
     if found.kind == "line":
         row = caret.row if before else caret.row + 1
         lines = list(found.lines) * count
-        text.put_rows(row, lines)
+        text.put_rows(row, "\n".join(lines))
         last = row + len(lines) - 1
         there = Place(row, text.indent(row))
         if behind:
@@ -275,7 +275,7 @@ def _put_block(
     width = max(found.width, *map(len, found.lines))
     missing = row + len(found.lines) - text.rows
     if missing > 0:
-        text.put_rows(text.rows, [""] * missing)
+        text.put_rows(text.rows, "\n" * (missing - 1))
     start = end = Place(row, 0)
     for number, piece in enumerate(found.lines):
         line = text.line(row + number)

@@ -95,7 +95,7 @@ def _put_below(vi: Vi, row: int, found: str) -> int:
     if not found:
         return 0
     lines = found.replace("\r\n", "\n").removesuffix("\n").split("\n")
-    vi.text.put_rows(row + 1, lines)
+    vi.text.put_rows(row + 1, "\n".join(lines))
     if vi.mode == "normal":
         vi.text.go(Place(row + 1, vi.text.indent(row + 1)))
     return len(lines)

@@ -78,6 +78,10 @@ class Text:
     def slice(self, start: Place, end: Place) -> str:
         return self.editor.session.buffer.slice(self.offset(start), self.offset(end))
 
+    def slice_rows(self, first: int, last: int) -> str:
+        """Whole rows, `last` included, without the newline behind it."""
+        return self.editor.session.buffer.slice(self.start(first), self.start(last) + len(self.line(last)))
+
     def right(self, place: Place) -> Place:
         """The next cluster of the line, or its end."""
         column = self.editor.text_layout.cells(place.row).after(place.column)
@@ -208,9 +212,8 @@ class Text:
             start -= 1
         self.edit(start, end, "")
 
-    def put_rows(self, row: int, lines: list[str]) -> None:
-        """Put lines in front of a row; `row` may be the number of rows."""
-        text = "\n".join(lines)
+    def put_rows(self, row: int, text: str) -> None:
+        """Put whole lines, the last one without its newline, in front of a row; `row` may be the number of rows."""
         if row < self.rows:
             at = self.start(row)
             self.edit(at, at, text + "\n")
