@@ -16,7 +16,7 @@ from crdt.patch import Splice
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.keymap import Command, Keymap
 from jpterm_like.tui.text.closing_marks import ClosingMarks
-from jpterm_like.tui.text.cursors import Cursor, TrackedOffset
+from jpterm_like.tui.text.cursors import Cursor, TrackedOffset, apart
 from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.text.viewport import View
@@ -439,16 +439,7 @@ class Editing:
 
     def merge_carets(self) -> None:
         """Make one caret of those in the same place or with overlapping selections."""
-        kept: list[Cursor] = [self.cursor]
-        for cursor in self.extras:
-            start, end = cursor.selection
-            for other in kept:
-                low, high = other.selection
-                if (start, end) == (low, high) or (start < high and low < end):
-                    break
-            else:
-                kept.append(cursor)
-        self.extras[:] = kept[1:]
+        self.extras[:] = apart((self.cursor, *self.extras))[1:]
 
 
 def unify_newlines(text: str) -> str:

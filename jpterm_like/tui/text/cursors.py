@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterable
 from typing import Final
 
 from crdt import Anchor, TextBuffer
@@ -108,3 +110,20 @@ class Cursor:
             self._mark.offset = self._text_layout.snap(self._mark.offset)
             if self._mark.offset == self._caret.offset:
                 self._mark = None
+
+
+def apart(cursors: Iterable[Cursor]) -> list[Cursor]:
+    """The cursors but those that stand where one before them stands, or whose selection overlaps one before them."""
+    kept: list[Cursor] = []
+    # In order. They meet at their ends only, so a neighbour overlaps if any does.
+    taken: list[tuple[int, int]] = []
+    for cursor in cursors:
+        start, end = cursor.selection
+        place = bisect_left(taken, (start, end))
+        for low, high in taken[max(0, place - 1) : place + 1]:
+            if (start, end) == (low, high) or (start < high and low < end):
+                break
+        else:
+            taken.insert(place, (start, end))
+            kept.append(cursor)
+    return kept
