@@ -52,10 +52,14 @@ def database_address(written: str, *, waits_for_replica: bool = True) -> str:
 
 
 def shown_address(written: str) -> str:
-    """Return an address as it may be shown: user, hosts and database."""
+    """Return an address as it may be shown: user, hosts, port and database."""
     try:
         parts = conninfo_to_dict(written)
     except psycopg.ProgrammingError:
         return "postgresql://…"
     user = f"{parts['user']}@" if parts.get("user") else ""
-    return f"postgresql://{user}{parts.get('host') or ''}/{parts.get('dbname') or ''}"
+    hosts, ports = str(parts.get("host") or "").split(","), str(parts.get("port") or "").split(",")
+    if len(ports) < len(hosts):  # one port for all of them, or none
+        ports *= len(hosts)
+    where = ",".join(f"{host}:{port}" if port else host for host, port in zip(hosts, ports, strict=False))
+    return f"postgresql://{user}{where}/{parts.get('dbname') or ''}"

@@ -323,6 +323,19 @@ def test_a_newer_schema_is_used_while_it_allows_that_and_refused_afterwards(
         cluster.sql(f"UPDATE jp_meta SET schema = {schema.SCHEMA}, oldest = 1", "jp")
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("postgresql://ann@one:5433,two:5434/db", "postgresql://ann@one:5433,two:5434/db"),
+        ("host=one,two port=5433 dbname=db", "postgresql://one:5433,two:5433/db"),
+        ("postgresql://host/db?sslmode=require", "postgresql://host/db"),
+        ("postgresql:///db", "postgresql:///db"),
+    ],
+)
+def test_an_address_is_shown_with_its_ports(written: str, shown: str) -> None:
+    assert shown_address(written) == shown
+
+
 def test_a_password_in_an_address_is_refused_and_never_shown() -> None:
     for written in ("postgresql://me:s3cret@host/db", "postgresql://me@host/db?password=s3cret"):
         with pytest.raises(JptermError, match="PGPASSFILE") as caught:
