@@ -102,11 +102,13 @@ def encode_cells(
     former: Mapping[str, str] | None = None,
     results: Mapping[str, Result] | None = None,
     widgets: Mapping[str, Any] | None = None,
+    kernel: str = "",
 ) -> Known:
     """The state of a notebook file that holds this text, made of the one that was last read or written.
 
     `former` is what cells were that went from the file (see `cell_texts`), `results` what runs gave, and `widgets` the states of what
-    they show; with `results` alone there are none any more.
+    they show; with `results` alone there are none any more. `kernel` is the name of the one that gave the results: a file that names none is
+    given it, so that Jupyter does not ask.
     """
     text = _SURROGATES.sub("\ufffd", text)
     if not base.raw.strip() and not text:
@@ -114,7 +116,10 @@ def encode_cells(
     file = _noted(base)
     written, ids = file_of(file, _ids_of(file, base), text, former, results)
     if results:
-        former_widgets = notebook_metadata(base).get("widgets")
+        metadata = notebook_metadata(base)
+        if kernel and "kernelspec" not in metadata:
+            written = with_metadata(written, "kernelspec", {"display_name": kernel, "name": kernel})
+        former_widgets = metadata.get("widgets")
         if widgets or isinstance(former_widgets, dict):
             others = dict(former_widgets) if isinstance(former_widgets, dict) else {}
             others.pop(STATE_TYPE, None)

@@ -683,8 +683,12 @@ class Document:
         try:
             former = None if self._gone_cells is None else self._gone_cells.texts
             results = self.records.unsaved() if self.records is not None else {}
-            widgets = self.records.widget_states() if self.records is not None and results else None
-            coming = await asyncio.to_thread(encode_file, text, self._base, form, former, results, widgets)
+            widgets, kernel = None, ""
+            if self.records is not None and results:
+                widgets, kernel = self.records.widget_states(), self.records.kernel_name
+            coming = await asyncio.to_thread(
+                encode_file, text, self._base, form, former, results, widgets, kernel
+            )
         except NotInCharset as problem:
             raise JptermError(
                 f"{self.name} was not saved: {problem}. Replace it there, or use the command “Save in another encoding”."
@@ -1284,12 +1288,13 @@ def encode_file(
     former: Mapping[str, str] | None = None,
     results: Mapping[str, Result] | None = None,
     widgets: Mapping[str, Any] | None = None,
+    kernel: str = "",
 ) -> Known:
     """Return what the file is to hold: a text in a form, or in that of the base. Raises as `encode_plain`."""
     if base.cells is not None:
         from jpterm_like.files.notebook_file import encode_cells
 
-        return encode_cells(text, base, former, results, widgets)
+        return encode_cells(text, base, former, results, widgets, kernel)
     if form is None:
         return base._replace(raw=encode_plain(text, base.raw, base.charset))
     raw = encode_as(text, form.charset, bom=form.bom, end=form.ends[0])

@@ -133,6 +133,13 @@ class NotebookRecords:
         """The states of the widgets that cells show, as a file has them; empty if none does."""
         return self.fold.widget_states()
 
+    @property
+    def kernel_name(self) -> str:
+        """The name of the kernel that ran last, as Jupyter knows it; empty if none did."""
+        state = self.records.get("kernel")
+        name = state.get("name") if isinstance(state, dict) else None
+        return name if isinstance(name, str) else ""
+
     def note_saved(self, results: Mapping[str, Result]) -> None:
         """The file holds these results."""
         for cell, result in results.items():

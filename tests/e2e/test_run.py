@@ -36,8 +36,7 @@ def notebook(tmp_path: Path) -> Iterator[Path]:
         cell("long", "import time\nprint('begun', flush=True)\ntime.sleep(600)"),
         cell("empty", ""),
     ]
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-    file.write_text(json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}))
+    file.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
     yield file
     for row in run("kernels", "--json").stdout.splitlines():
         run("kernels", "stop", json.loads(row)["id"])
@@ -48,7 +47,9 @@ def test_cells_are_run_by_their_ids_and_print_what_they_give(notebook: Path) -> 
     """Values and what was printed on one stream, the rest on the other; in the file as well, under the name of who ran it."""
     done = run("run", str(notebook), "--cell", "one", "--cell", "two", "--name", "Zoe")
     assert (done.returncode, done.stdout, done.stderr) == (0, "one\n42\n", "err\n")
-    saved = {each["id"]: each for each in json.loads(notebook.read_text())["cells"]}
+    written = json.loads(notebook.read_text())
+    assert written["metadata"] == {"kernelspec": {"display_name": "python3", "name": "python3"}}
+    saved = {each["id"]: each for each in written["cells"]}
     assert saved["one"]["outputs"] == [{"name": "stdout", "output_type": "stream", "text": ["one\n"]}]
     assert saved["two"]["execution_count"] == 2 and saved["bad"]["outputs"] == []
     again = run("run", str(notebook), "--cell", "two", "--json", "--name", "Zoe")
