@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Final, NamedTuple
 
+from crdt.patch import Splice
 from jpterm_like.tui.commands.vi import numbers, operators
 from jpterm_like.tui.commands.vi.failure import Failed
 from jpterm_like.tui.commands.vi.host import Vi
@@ -389,6 +390,7 @@ class Visual:
         if start.row != end.row or end <= start:
             return
         put = text.slice(start, end)
+        splices: list[Splice] = []
         for row in block.rows:
             if row >= text.rows:
                 break
@@ -400,8 +402,10 @@ class Visual:
                 if not block.pads and (width < block.cell or not line):
                     continue
                 gap = block.cell - width
-            place = Place(row, column)
-            text.replace(place, place, " " * max(0, gap) + put)
+            offset = text.start(row) + column
+            splices.append(Splice(offset, offset, " " * max(0, gap) + put))
+        if splices:
+            text.edit_all(splices)
         if block.home is not None:
             text.go(Place(start.row, block.home + 1))
 
