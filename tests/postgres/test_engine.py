@@ -347,5 +347,5 @@ def test_a_password_in_an_address_is_refused_and_never_shown() -> None:
 
 
 def test_what_cannot_be_reached_is_said_in_a_sentence() -> None:
-    with pytest.raises(JptermError, match=r"postgresql://me@127\.0\.0\.1/db cannot be reached"):
+    with pytest.raises(JptermError, match=r"postgresql://me@127\.0\.0\.1:1/db cannot be reached"):
         PostgresEngine("postgresql://me@127.0.0.1:1/db")
